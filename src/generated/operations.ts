@@ -1,0 +1,75 @@
+/** Internal type. DO NOT USE DIRECTLY. */
+type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
+/** Internal type. DO NOT USE DIRECTLY. */
+export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+export type CreateUserMutationVariables = Exact<{
+  email: string;
+  password: string;
+}>;
+
+
+export type CreateUserMutation = { insert_user_one: { id: number, email: string, password: string } | null };
+
+export type UpdatePasswordMutationVariables = Exact<{
+  id: number;
+  password: string;
+}>;
+
+
+export type UpdatePasswordMutation = { update_user_by_pk: { id: number } | null };
+
+export type UserByEmailQueryVariables = Exact<{
+  email: string;
+}>;
+
+
+export type UserByEmailQuery = { user: Array<{ id: number, password: string, default_role: string, roles: Array<{ role: string }> }> };
+
+export class TypedDocumentString<TResult, TVariables>
+  extends String
+  implements DocumentTypeDecoration<TResult, TVariables>
+{
+  __apiType?: NonNullable<DocumentTypeDecoration<TResult, TVariables>['__apiType']>;
+  private value: string;
+  public __meta__?: Record<string, any> | undefined;
+
+  constructor(value: string, __meta__?: Record<string, any> | undefined) {
+    super(value);
+    this.value = value;
+    this.__meta__ = __meta__;
+  }
+
+  override toString(): string & DocumentTypeDecoration<TResult, TVariables> {
+    return this.value;
+  }
+}
+
+export const CreateUserDocument = new TypedDocumentString(`
+    mutation CreateUser($email: String!, $password: String!) {
+  insert_user_one(object: {email: $email, password: $password}) {
+    id
+    email
+    password
+  }
+}
+    `) as unknown as TypedDocumentString<CreateUserMutation, CreateUserMutationVariables>;
+export const UpdatePasswordDocument = new TypedDocumentString(`
+    mutation UpdatePassword($id: Int!, $password: String!) {
+  update_user_by_pk(pk_columns: {id: $id}, _set: {password: $password}) {
+    id
+  }
+}
+    `) as unknown as TypedDocumentString<UpdatePasswordMutation, UpdatePasswordMutationVariables>;
+export const UserByEmailDocument = new TypedDocumentString(`
+    query UserByEmail($email: String!) {
+  user(where: {email: {_eq: $email}}, limit: 1) {
+    id
+    password
+    default_role
+    roles {
+      role
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<UserByEmailQuery, UserByEmailQueryVariables>;

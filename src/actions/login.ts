@@ -1,0 +1,41 @@
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { ActionError } from '../errors.ts'
+import type { JsonWebToken, MutationLoginArgs } from '../generated/actions.ts'
+import { UpdatePasswordDocument, UserByEmailDocument } from '../generated/operations.ts'
+import { registerAction } from './action.ts'
+import { checkPasswordLength, normalizeEmail, normalizePassword } from './credentials.ts'
+
+/** `Login`: verifies the password and answers with an access token. */
+export async function login (fastify: FastifyInstance): Promise<void> {
+  const { hasura, jwt, password: passwords } = fastify
+
+  /** Replaces a hash of other parameters than today's. The login has succeeded already, and a failure only waits. */
+  async function rehash (id: number, password: string, log: FastifyBaseLogger): Promise<void> {
+    try {
+      await hasura.request(UpdatePasswordDocument, { id, password: await passwords.hash(password) })
+    } catch (error) {
+      log.error({ err: error, userId: id }, 'the password could not be hashed again')
+    }
+  }
+
+  registerAction<MutationLoginArgs, JsonWebToken>(fastify, {
+    name: 'Login',
+    input: { email: { type: 'string' }, password: { type: 'string' } },
+    output: { token: { type: 'string' } },
+    async handler (input, { log }) {
+      const email = normalizeEmail(input.email)
+      const password = normalizePassword(input.password)
+      checkPasswordLength(password)
+
+      const { user: [user] } = await hasura.request(UserByEmailDocument, { email })
+      // Also without a user: an unknown email takes as long as a wrong password.
+      const verdict = await passwords.verify(password, user?.password)
+      if (verdict.unreadable) log.error({ userId: user?.id }, 'the stored password hash cannot be read')
+      if (user === undefined || !verdict.matches) throw new ActionError('invalid-credentials', 'Invalid credentials')
+      if (verdict.needsRehash) await rehash(user.id, password, log)
+
+      const roles = user.roles.map(({ role }) => role)
+      return { token: jwt.sign({ id: user.id, defaultRole: user.default_role, roles }) }
+    }
+  })
+}

@@ -1,0 +1,42 @@
+import type { FastifyInstance } from 'fastify'
+import { ActionError } from '../errors.ts'
+import type { CreateUserOutput, MutationSignupArgs } from '../generated/actions.ts'
+import { CreateUserDocument } from '../generated/operations.ts'
+import { HasuraError } from '../plugins/hasura.ts'
+import { registerAction } from './action.ts'
+import { checkPasswordPolicy, normalizeEmail, normalizePassword } from './credentials.ts'
+
+/** A taken email. Not-null and foreign-key violations have the same code, so the constraint is looked for by name. */
+function isDuplicateEmail (error: unknown): error is HasuraError {
+  return error instanceof HasuraError && error.code === 'constraint-violation' && error.message.includes('"user_email_key"')
+}
+
+/** `Signup`: hashes the password, creates the user, answers with the created user. */
+export async function signup (fastify: FastifyInstance): Promise<void> {
+  const { config, hasura, password: passwords } = fastify
+
+  async function createUser (email: string, password: string) {
+    try {
+      const { insert_user_one: user } = await hasura.request(CreateUserDocument, { email, password })
+      return user
+    } catch (error) {
+      if (isDuplicateEmail(error)) throw new ActionError('constraint-violation', error.message, { cause: error })
+      throw error
+    }
+  }
+
+  registerAction<MutationSignupArgs, CreateUserOutput>(fastify, {
+    name: 'Signup',
+    input: { email: { type: 'string' }, password: { type: 'string' } },
+    output: { id: { type: 'integer' }, email: { type: 'string' }, password: { type: 'string' } },
+    async handler (input) {
+      const email = normalizeEmail(input.email)
+      const password = normalizePassword(input.password)
+      checkPasswordPolicy(password)
+
+      const user = await createUser(email, await passwords.hash(password))
+      if (user === null) throw new Error('Hasura created the user and did not return it')
+      return config.SIGNUP_PASSWORD_FIELD === 'redacted' ? { ...user, password: '[redacted]' } : user
+    }
+  })
+}

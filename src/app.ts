@@ -1,0 +1,33 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { login } from './actions/login.ts'
+import { signup } from './actions/signup.ts'
+import actionSecret from './plugins/action-secret.ts'
+import config from './plugins/config.ts'
+import type { Environment } from './plugins/config.ts'
+import hasura from './plugins/hasura.ts'
+import http from './plugins/http.ts'
+import jwt from './plugins/jwt.ts'
+import password from './plugins/password.ts'
+
+export { serverOptions } from './plugins/http.ts'
+
+/**
+ * The service, as a plugin for a Fastify constructed with `serverOptions()`. Each line needs those above it.
+ *
+ * @throws ConfigError where a variable is missing or unusable
+ */
+async function app (fastify: FastifyInstance, { env }: { env: Environment }): Promise<void> {
+  await fastify.register(config, { env })
+  await fastify.register(http)
+  await fastify.register(actionSecret)
+  await fastify.register(hasura)
+  await fastify.register(password)
+  await fastify.register(jwt)
+
+  await fastify.register(signup)
+  await fastify.register(login)
+  fastify.get('/healthz', () => ({ status: 'ok' }))
+}
+
+export default fp(app, { name: 'app', fastify: '5.x' })

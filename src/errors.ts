@@ -1,0 +1,50 @@
+/** Every error code that a caller can see, with its HTTP status. Codes are stable; clients switch on them. */
+const statusOf = {
+  'validation-failed': 400,
+  'weak-password': 400,
+  'constraint-violation': 400,
+  'invalid-json': 400,
+  'bad-request': 400,
+  'access-denied': 401,
+  'invalid-credentials': 401,
+  'not-found': 404,
+  'method-not-allowed': 405,
+  'request-timeout': 408,
+  'payload-too-large': 413,
+  'unsupported-media-type': 415,
+  'expectation-failed': 417,
+  'headers-too-large': 431,
+  'internal': 500,
+  'hasura-unavailable': 502
+} as const
+
+export type ErrorCode = keyof typeof statusOf
+
+interface ActionErrorOptions {
+  /** What went wrong underneath: goes to the log, never to the caller. */
+  cause?: unknown
+  headers?: Record<string, string>
+}
+
+/** The one error of this service: a message for the caller and a stable code that decides the HTTP status. */
+export class ActionError extends Error {
+  readonly code: ErrorCode
+  readonly statusCode: number
+  readonly headers: Record<string, string>
+
+  constructor (code: ErrorCode, message: string, { cause, headers = {} }: ActionErrorOptions = {}) {
+    super(message, { cause })
+    this.name = 'ActionError'
+    this.code = code
+    this.statusCode = statusOf[code]
+    this.headers = headers
+  }
+
+  /**
+   * The body of the answer. Hasura hands `extensions` to its client verbatim and adds nothing to it, so `path` and
+   * `code` stand there as they do in Hasura's own errors.
+   */
+  toJSON (): { message: string, extensions: { path: '$', code: ErrorCode } } {
+    return { message: this.message, extensions: { path: '$', code: this.code } }
+  }
+}

@@ -1,0 +1,161 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { isUtf8 } from 'node:buffer'
+import type {
+  FastifyError, FastifyHttpOptions, FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaValidationError
+} from 'fastify'
+import { LogController } from 'fastify'
+import fp from 'fastify-plugin'
+import { ActionError } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
+
+/**
+ * The options to construct Fastify with.
+ *
+ * @param stream - where the log goes; standard output by default
+ */
+export function serverOptions (stream: { write (line: string): void } = process.stdout) {
+  return {
+    // A password and an email at their upper bounds, every character escaped, fit several times over.
+    bodyLimit: 16_384,
+    requestTimeout: 15_000,
+    // Node exchanges the two limits where the one for the headers is the larger, as its default of 60 s would be.
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1_000 },
+    logController: new LogController({ disableRequestLogging: true }),
+    // While closing, requests on open connections are still answered: a 503 would reach clients as "internal error".
+    return503OnClosing: false,
+    logger: { stream },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+    schemaErrorFormatter: describeInvalidInput,
+    clientErrorHandler: answerBrokenRequest,
+    frameworkErrors: (error, _request, reply) => { answerError(error, reply) }
+  } satisfies FastifyHttpOptions<Server>
+}
+
+/** Codes of Fastify's own refusals. Whatever else it refuses with a 4xx is a `bad-request`. */
+const fastifyCodes: Record<string, [ErrorCode, string]> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported-media-type', 'The content type must be application/json'],
+  FST_ERR_CTP_BODY_TOO_LARGE: ['payload-too-large', 'The request body is too large: 16384 bytes at most'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['bad-request', 'The request body does not have the length that was announced']
+}
+
+function toActionError (error: FastifyError): ActionError {
+  if (error instanceof ActionError) return error
+  const [code, message] = fastifyCodes[error.code] ?? ['bad-request', 'The request is malformed']
+  if (error.statusCode !== undefined && error.statusCode < 500) return new ActionError(code, message)
+  return new ActionError('internal', 'internal error', { cause: error })
+}
+
+function answerError (cause: FastifyError, reply: FastifyReply): void {
+  const error = toActionError(cause)
+  reply.request.errorCode = error.code
+  if (error.statusCode >= 500) reply.log.error({ err: error.cause ?? error }, error.message)
+  void reply.code(error.statusCode).headers(error.headers).type('application/json; charset=utf-8').send(error.toJSON())
+}
+
+/** Names the field that the JSON Schema of an action refuses. Values are never repeated. */
+function describeInvalidInput ([error]: FastifySchemaValidationError[]): ActionError {
+  const path = error?.instancePath.slice(1).replaceAll('/', '.') ?? ''
+  const at = (name: unknown): string => (path === '' ? String(name) : `${path}.${String(name)}`)
+  switch (error?.keyword) {
+    case 'required': return new ActionError('validation-failed', `${at(error.params['missingProperty'])} is missing`)
+    case 'additionalProperties': {
+      const name = String(error.params['additionalProperty']).slice(0, 64)
+      return new ActionError('validation-failed', `${at(name)} is not an argument of this action`)
+    }
+    case 'const': {
+      return new ActionError('validation-failed', `${path} must be ${String(error.params['allowedValue'])} on this route`)
+    }
+    default: return new ActionError('validation-failed', `${path || 'the request body'} ${error?.message ?? 'is invalid'}`)
+  }
+}
+
+const nodeCodes: Record<string, [ErrorCode, string]> = {
+  HPE_HEADER_OVERFLOW: ['headers-too-large', 'The request headers are too large'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['request-timeout', 'The request took too long to arrive']
+}
+
+/** Answers what Node's HTTP parser refuses before Fastify sees it, in the same shape as every other error. */
+function answerBrokenRequest (cause: Error & { code?: string }, socket: Socket): void {
+  if (cause.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const error = new ActionError(...(nodeCodes[cause.code ?? ''] ?? ['bad-request', 'The request is not valid HTTP']))
+  const reason = { 400: 'Bad Request', 408: 'Request Timeout', 431: 'Request Header Fields Too Large' }[error.statusCode]
+  const body = JSON.stringify(error)
+  socket.write([
+    `HTTP/1.1 ${error.statusCode} ${reason ?? ''}`, 'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close', '', body
+  ].join('\r\n'))
+  // At once, so that the handler of a request that was under way cannot write an answer of its own behind this one.
+  socket.destroy()
+}
+
+function refuseExpectation (_request: IncomingMessage, response: ServerResponse): void {
+  const error = new ActionError('expectation-failed', 'The only expectation supported is 100-continue')
+  const body = JSON.stringify(error)
+  response.writeHead(error.statusCode, {
+    'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body), 'connection': 'close'
+  }).end(body)
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Code of the error that was answered, for the log line of the request. */
+    errorCode: ErrorCode | null
+  }
+}
+
+const methods = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT', 'OPTIONS'] as const
+
+/**
+ * What every route shares: unknown paths and methods are refused before anything else is looked at, bodies are JSON in
+ * UTF-8 without a content encoding, every error has the one shape, and every request leaves one line in the log.
+ */
+async function http (fastify: FastifyInstance): Promise<void> {
+  fastify.decorateRequest('errorCode', null)
+  fastify.server.on('checkExpectation', refuseExpectation)
+
+  fastify.setErrorHandler<FastifyError>((error, _request, reply) => { answerError(error, reply) })
+
+  // In onRequest and not in a not-found handler, which Fastify runs only after it has parsed the body.
+  fastify.addHook('onRequest', async (request: FastifyRequest) => {
+    if (!request.is404) return
+    const url = request.url.replace(/\?.*$/s, '')
+    const allowed = methods.filter(method => fastify.hasRoute({ method, url }))
+    if (allowed.length === 0) throw new ActionError('not-found', 'There is nothing at this path')
+    const allow = allowed.join(', ')
+    throw new ActionError('method-not-allowed', `The method must be ${allow}`, { headers: { allow } })
+  })
+
+  fastify.addHook('preParsing', async (request: FastifyRequest) => {
+    const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = request.headers
+    const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(type)?.[1] ?? 'utf-8'
+    if (encoding.toLowerCase() === 'identity' && /^utf-?8$/i.test(charset)) return
+    throw new ActionError('unsupported-media-type', 'The request body must be UTF-8 without a content encoding')
+  })
+
+  fastify.removeAllContentTypeParsers()
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) => {
+    try {
+      // Decoding would replace invalid bytes by one character, and so make different passwords one.
+      if (isUtf8(body)) return JSON.parse(body.toString()) as unknown
+    } catch {
+      // The parser's own message quotes the body, and with it the password.
+    }
+    throw new ActionError('invalid-json', 'The request body is not valid JSON in UTF-8')
+  })
+
+  fastify.addHook('onResponse', async (request, reply) => {
+    request.log.info({
+      method: request.method,
+      path: request.routeOptions.url ?? null,
+      status: reply.statusCode,
+      code: request.errorCode ?? undefined,
+      milliseconds: Math.round(reply.elapsedTime)
+    }, 'request')
+  })
+}
+
+export default fp(http, { name: 'http', fastify: '5.x' })

@@ -1,0 +1,84 @@
+import { hash } from '@node-rs/argon2'
+import { decodeJwt } from 'jose'
+import t from 'tap'
+import { failure, hasuraOf, service } from '../service.ts'
+
+const today = { memoryCost: 8, timeCost: 1, parallelism: 1 }
+const invalid = { status: 401, body: failure('invalid-credentials', 'Invalid credentials') }
+const good = { email: 'a@b.test', password: 'a-password' }
+
+function user (password: string) {
+  return { data: { user: [{ id: 7, password, default_role: 'user', roles: [{ role: 'editor' }, { role: 'user' }] }] } }
+}
+
+t.test('the right password gives a token of the user\'s roles in the database', async (t) => {
+  const { url, asked } = await hasuraOf(t, { UserByEmail: user(await hash('a-password', today)) })
+  const { inject } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
+  const payload = { input: { email: ' A@B.test', password: 'a-password' } }
+  const { status, headers, body } = await inject({ url: '/login', payload })
+  t.equal(status, 200)
+  t.equal(headers['cache-control'], 'no-store')
+  t.strictSame(Object.keys(body as object), ['token'])
+  t.match(decodeJwt((body as { token: string }).token), {
+    'sub': '7',
+    'https://hasura.io/jwt/claims': {
+      'x-hasura-allowed-roles': ['user', 'editor'], 'x-hasura-default-role': 'user', 'x-hasura-user-id': '7'
+    }
+  })
+  t.strictSame(asked.map(({ operation, variables }) => [operation, variables]), [['UserByEmail', { email: 'a@b.test' }]])
+})
+
+t.test('an unknown email, a wrong password and an unreadable hash are answered with the same bytes', async (t) => {
+  const table = { unknown: { data: { user: [] } }, wrong: user(await hash('another', today)), unreadable: user('legacy') }
+  for (const [title, answer] of Object.entries(table)) {
+    const { url } = await hasuraOf(t, { UserByEmail: answer })
+    const { call, log } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
+    t.strictSame(await call('/login', good), invalid, title)
+    const errors = log().filter(line => line['level'] === 50).map(line => [line['msg'], line['userId']])
+    t.strictSame(errors, title === 'unreadable' ? [['the stored password hash cannot be read', 7]] : [])
+  }
+})
+
+t.test('NFC and NFD spellings of a password are one', async (t) => {
+  const { url } = await hasuraOf(t, { UserByEmail: user(await hash('caf\u00e9-password', today)) })
+  const { call } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
+  t.equal((await call('/login', { ...good, password: 'cafe\u0301-password' })).status, 200)
+})
+
+t.test('a hash of other parameters is replaced at a good login, and not at a bad one', async (t) => {
+  const { url, asked } = await hasuraOf(t, {
+    UserByEmail: user(await hash('a-password', { ...today, timeCost: 2 })),
+    UpdatePassword: { data: { update_user_by_pk: { id: 7 } } }
+  })
+  const { call } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
+  t.strictSame(await call('/login', { ...good, password: 'wrong-password' }), invalid)
+  t.equal(asked.length, 1)
+  t.equal((await call('/login', good)).status, 200)
+  t.match(asked[2], { operation: 'UpdatePassword', variables: { id: 7, password: /^\$argon2id\$v=19\$m=8,t=1,p=1\$/ } })
+})
+
+t.test('a login succeeds though the new hash cannot be written, and the log says so', async (t) => {
+  const { url } = await hasuraOf(t, {
+    UserByEmail: user(await hash('a-password', { ...today, timeCost: 2 })),
+    UpdatePassword: { errors: [{ message: 'database query error', extensions: { code: 'unexpected', path: '$' } }] }
+  })
+  const { call, log } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
+  t.equal((await call('/login', good)).status, 200)
+  t.match(log(), [{ level: 50, userId: 7, msg: 'the password could not be hashed again' }, { level: 30 }])
+})
+
+t.test('a malformed email or an over-long password is refused, a short password is only wrong', async (t) => {
+  const { url } = await hasuraOf(t, { UserByEmail: { data: { user: [] } } })
+  const { call } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
+  const refused = (message: string) => ({ status: 400, body: failure('validation-failed', message) })
+  t.strictSame(await call('/login', { ...good, email: 'a' }), refused('input.email must be an email address'))
+  t.strictSame(await call('/login', { ...good, password: 'x'.repeat(257) }),
+    refused('input.password must have at most 256 characters'))
+  t.strictSame(await call('/login', { ...good, password: '\ud800' }), refused('input.password must be well-formed Unicode'))
+  t.strictSame(await call('/login', { ...good, password: '' }), invalid)
+})
+
+t.test('without Hasura there is no answer about the password', async (t) => {
+  const { call } = await service(t)
+  t.strictSame(await call('/login', good), { status: 502, body: failure('hasura-unavailable', 'Hasura is unavailable') })
+})

@@ -1,0 +1,142 @@
+import type { PGlite, Transaction } from '@electric-sql/pglite'
+import type { TrackedTable } from './catalogue.ts'
+import { HasuraFault } from './fault.ts'
+import type { Json } from './metadata.ts'
+import type { Session } from './session.ts'
+
+export type Row = Record<string, unknown>
+export type Database = Pick<PGlite | Transaction, 'query'>
+
+/** What a statement is compiled for: its parameters so far, and who asks. */
+export interface Statement { params: unknown[], session: Session, aliases: number }
+
+export function statement (session: Session): Statement {
+  return { params: [], session, aliases: 0 }
+}
+
+/** Quotes an identifier. */
+export function quote (name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+export function tableName ({ schema, name }: TrackedTable): string {
+  return `${quote(schema)}.${quote(name)}`
+}
+
+/** Adds a parameter and returns its place, cast to the type of a column. */
+export function parameter ({ params }: Statement, value: unknown, type: string): string {
+  const isJson = type === 'json' || type === 'jsonb'
+  params.push(isJson && value !== null ? JSON.stringify(value) : value)
+  return `$${params.length}::${quote(type)}`
+}
+
+const operators: Record<string, string> = { _eq: '=', _neq: '<>', _gt: '>', _lt: '<', $eq: '=', $neq: '<>' }
+
+/** A value of a permission that names a session variable stands for what the caller's session has there. */
+function resolveValue (value: unknown, { session }: Statement): unknown {
+  if (typeof value !== 'string' || !/^x-hasura-/i.test(value)) return value
+  const name = value.toLowerCase()
+  const resolved = session.variables[name]
+  if (resolved === undefined) throw new HasuraFault('not-found', `missing session variable: "${name}"`)
+  return resolved
+}
+
+function compare (left: string, type: string, comparison: unknown, of: Statement, resolve: boolean): string {
+  const value = (raw: unknown): unknown => (resolve ? resolveValue(raw, of) : raw)
+  const operations = typeof comparison === 'object' && comparison !== null ? comparison : { _eq: comparison }
+  return all(Object.entries(operations).map(([operator, raw]: [string, unknown]) => {
+    if (operator === '_is_null') return `${left} IS ${raw === true ? '' : 'NOT '}NULL`
+    if (raw === null) throw new HasuraFault('validation-failed', `unexpected null value for "${operator}"`)
+    if (operator === '_in' && Array.isArray(raw)) {
+      return raw.length === 0 ? 'false' : `${left} IN (${raw.map(item => parameter(of, value(item), type)).join(', ')})`
+    }
+    const symbol = operators[operator]
+    if (symbol === undefined) throw new Error(`The sandbox does not support the operator "${operator}"`)
+    return `${left} ${symbol} ${parameter(of, value(raw), type)}`
+  }))
+}
+
+function all (conditions: string[]): string {
+  return conditions.length === 0 ? 'true' : `(${conditions.join(' AND ')})`
+}
+
+function any (conditions: string[]): string {
+  return conditions.length === 0 ? 'false' : `(${conditions.join(' OR ')})`
+}
+
+function items (value: unknown): Json[] {
+  return (Array.isArray(value) ? value : [value]) as Json[]
+}
+
+/**
+ * Compiles a boolean expression: a client's `where`, or the filter or check of a permission.
+ *
+ * @param permission - whether it is a permission's; only there do values name session variables, and only a client's
+ *   path through a relationship passes the permissions of the other table
+ */
+export function compileWhere (
+  where: Json, table: TrackedTable, alias: string, of: Statement, permission = false
+): string {
+  return all(Object.entries(where).map(([key, value]) => {
+    const recurse = (item: Json): string => compileWhere(item, table, alias, of, permission)
+    if (key === '_and' || key === '$and') return all(items(value).map(recurse))
+    if (key === '_or' || key === '$or') return any(items(value).map(recurse))
+    if (key === '_not' || key === '$not') return `NOT ${recurse(value as Json)}`
+
+    const column = table.columns.find(({ name }) => name === key)
+    if (column !== undefined) return compare(`${alias}.${quote(key)}`, column.type, value, of, permission)
+
+    const relationship = table.relationships.find(({ name }) => name === key)
+    if (relationship === undefined) throw new Error(`The sandbox does not support "${key}" in an expression on ${table.name}`)
+    const { table: other, from, to } = relationship.join
+    const inner = `r${++of.aliases}`
+    const condition = all([
+      `${inner}.${quote(to)} = ${alias}.${quote(from)}`,
+      compileWhere(value as Json, other, inner, of, permission),
+      permission ? 'true' : compileFilter(other, inner, of)
+    ])
+    return `EXISTS (SELECT 1 FROM ${tableName(other)} ${inner} WHERE ${condition})`
+  }))
+}
+
+/** The rows that the caller's role may select; the administrator's are all. */
+export function compileFilter (table: TrackedTable, alias: string, of: Statement): string {
+  const { role } = of.session
+  if (role === 'admin') return 'true'
+  return compileWhere(table.select.get(role)?.filter ?? {}, table, alias, of, true)
+}
+
+export interface SelectArguments { where?: Json, order_by?: Json | Json[], limit?: number, offset?: number }
+
+const directions: Record<string, string> = {
+  asc: 'ASC', asc_nulls_first: 'ASC NULLS FIRST', asc_nulls_last: 'ASC NULLS LAST',
+  desc: 'DESC', desc_nulls_first: 'DESC NULLS FIRST', desc_nulls_last: 'DESC NULLS LAST'
+}
+
+function compileOrder (order: unknown): string {
+  const terms = items(order ?? []).flatMap(term => Object.entries(term))
+    .map(([column, direction]) => `t.${quote(column)} ${directions[String(direction)] ?? 'ASC'}`)
+  return terms.length === 0 ? '' : ` ORDER BY ${terms.join(', ')}`
+}
+
+/** Selects the rows that match and that the caller may see, as PostgreSQL writes them in JSON. */
+export async function select (
+  db: Database, table: TrackedTable, session: Session, { where = {}, order_by: order, limit, offset }: SelectArguments
+): Promise<Row[]> {
+  const of = statement(session)
+  const condition = all([compileWhere(where, table, 't', of), compileFilter(table, 't', of)])
+  const permitted = session.role === 'admin' ? undefined : table.select.get(session.role)?.limit
+  const bounds = [limit, permitted].filter(bound => bound !== undefined)
+  const sql = [
+    `SELECT to_jsonb(t) AS row FROM ${tableName(table)} t WHERE ${condition}${compileOrder(order)}`,
+    bounds.length === 0 ? '' : ` LIMIT ${parameter(of, Math.min(...bounds), 'int4')}`,
+    offset === undefined ? '' : ` OFFSET ${parameter(of, offset, 'int4')}`
+  ].join('')
+  const { rows } = await db.query<{ row: Row }>(sql, of.params)
+  return rows.map(({ row }) => row)
+}
+
+/** Names an equality for each column, as `where` of one row. */
+export function equals (values: Row, columns: string[]): Json {
+  return Object.fromEntries(columns.map(column => [column, { _eq: values[column] }]))
+}

@@ -23,17 +23,17 @@ export function tableName ({ schema, name }: TrackedTable): string {
   return `${quote(schema)}.${quote(name)}`
 }
 
-/** Adds a parameter and returns its place, cast to the type of a column. */
+/** Adds a parameter and returns its place, which PostgreSQL reads as a literal of the type. */
 export function parameter ({ params }: Statement, value: unknown, type: string): string {
   const isJson = type === 'json' || type === 'jsonb'
-  params.push(isJson && value !== null ? JSON.stringify(value) : value)
-  return `$${params.length}::${quote(type)}`
+  params.push(value === null || (typeof value === 'string' && !isJson) ? value : JSON.stringify(value))
+  return `$${params.length}::text::${quote(type)}`
 }
 
 const operators: Record<string, string> = { _eq: '=', _neq: '<>', _gt: '>', _lt: '<', $eq: '=', $neq: '<>' }
 
 /** A value of a permission that names a session variable stands for what the caller's session has there. */
-function resolveValue (value: unknown, { session }: Statement): unknown {
+export function resolveValue (value: unknown, { session }: Statement): unknown {
   if (typeof value !== 'string' || !/^x-hasura-/i.test(value)) return value
   const name = value.toLowerCase()
   const resolved = session.variables[name]
@@ -88,7 +88,7 @@ export function compileWhere (
 
     const relationship = table.relationships.find(({ name }) => name === key)
     if (relationship === undefined) throw new Error(`The sandbox does not support "${key}" in an expression on ${table.name}`)
-    const { table: other, from, to } = relationship.join
+    const { target: other, from, to } = relationship
     const inner = `r${++of.aliases}`
     const condition = all([
       `${inner}.${quote(to)} = ${alias}.${quote(from)}`,
@@ -103,10 +103,15 @@ export function compileWhere (
 export function compileFilter (table: TrackedTable, alias: string, of: Statement): string {
   const { role } = of.session
   if (role === 'admin') return 'true'
-  return compileWhere(table.select.get(role)?.filter ?? {}, table, alias, of, true)
+  return compileWhere(table.permissions.select.get(role)?.filter ?? {}, table, alias, of, true)
 }
 
-export interface SelectArguments { where?: Json, order_by?: Json | Json[], limit?: number, offset?: number }
+export interface SelectArguments {
+  where?: Json | null
+  order_by?: Json | Json[] | null
+  limit?: number | null
+  offset?: number | null
+}
 
 const directions: Record<string, string> = {
   asc: 'ASC', asc_nulls_first: 'ASC NULLS FIRST', asc_nulls_last: 'ASC NULLS LAST',
@@ -121,22 +126,17 @@ function compileOrder (order: unknown): string {
 
 /** Selects the rows that match and that the caller may see, as PostgreSQL writes them in JSON. */
 export async function select (
-  db: Database, table: TrackedTable, session: Session, { where = {}, order_by: order, limit, offset }: SelectArguments
+  db: Database, table: TrackedTable, session: Session, { where, order_by: order, limit, offset }: SelectArguments
 ): Promise<Row[]> {
   const of = statement(session)
-  const condition = all([compileWhere(where, table, 't', of), compileFilter(table, 't', of)])
-  const permitted = session.role === 'admin' ? undefined : table.select.get(session.role)?.limit
-  const bounds = [limit, permitted].filter(bound => bound !== undefined)
+  const condition = all([compileWhere(where ?? {}, table, 't', of), compileFilter(table, 't', of)])
+  const permitted = session.role === 'admin' ? undefined : table.permissions.select.get(session.role)?.limit
+  const bounds = [limit, permitted].filter(bound => typeof bound === 'number')
   const sql = [
     `SELECT to_jsonb(t) AS row FROM ${tableName(table)} t WHERE ${condition}${compileOrder(order)}`,
     bounds.length === 0 ? '' : ` LIMIT ${parameter(of, Math.min(...bounds), 'int4')}`,
-    offset === undefined ? '' : ` OFFSET ${parameter(of, offset, 'int4')}`
+    typeof offset !== 'number' ? '' : ` OFFSET ${parameter(of, offset, 'int4')}`
   ].join('')
   const { rows } = await db.query<{ row: Row }>(sql, of.params)
   return rows.map(({ row }) => row)
-}
-
-/** Names an equality for each column, as `where` of one row. */
-export function equals (values: Row, columns: string[]): Json {
-  return Object.fromEntries(columns.map(column => [column, { _eq: values[column] }]))
 }

@@ -1,0 +1,20 @@
+import { buildClientSchema, getIntrospectionQuery, lexicographicSortSchema, printSchema } from 'graphql'
+import type { IntrospectionQuery } from 'graphql'
+
+/**
+ * Reads the schema of a Hasura, or of the sandbox, as admin.
+ *
+ * @param url - its base URL
+ * @returns SDL in a stable order, without descriptions
+ * @throws Error where it refuses the introspection
+ */
+export async function introspect (url: string, adminSecret: string): Promise<string> {
+  const response = await fetch(`${url.replace(/\/$/, '')}/v1/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-hasura-admin-secret': adminSecret },
+    body: JSON.stringify({ query: getIntrospectionQuery({ descriptions: false }) })
+  })
+  const { data, errors } = await response.json() as { data?: IntrospectionQuery, errors?: Array<{ message: string }> }
+  if (data === undefined) throw new Error(`${url} refused the introspection: ${errors?.[0]?.message ?? response.statusText}`)
+  return `${printSchema(lexicographicSortSchema(buildClientSchema(data)))}\n`
+}

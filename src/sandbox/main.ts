@@ -1,0 +1,66 @@
+import { ConfigError } from '../plugins/config.ts'
+import type { Environment } from '../plugins/config.ts'
+import { startSandbox } from './sandbox.ts'
+import type { Sandbox } from './sandbox.ts'
+
+/** A secret for a command line: a development default in full, one from the environment by its name alone. */
+function secret (name: 'HASURA_GRAPHQL_ADMIN_SECRET' | 'ACTION_SECRET', { settings }: Sandbox, env: Environment): string {
+  return env[name] ? `$${name}` : settings[name]
+}
+
+function commandsFor (sandbox: Sandbox, env: Environment): string[] {
+  const { hasuraUrl, serviceUrl } = sandbox
+  const graphql = (document: string, header = ''): string => (
+    `curl -s ${hasuraUrl}/v1/graphql${header} -d '${JSON.stringify({ query: document })}'`
+  )
+  const login = graphql('mutation { Login(email: "newuser@test.com", password: "a-password") { token } }')
+  const adminSecret = secret('HASURA_GRAPHQL_ADMIN_SECRET', sandbox, env)
+  return [
+    graphql('mutation { Signup(email: "newuser@test.com", password: "a-password") { id email password } }'),
+    login,
+    `TOKEN=$(${login} | node -pe 'JSON.parse(fs.readFileSync(0)).data.Login.token')`,
+    'node -e \'console.log(JSON.parse(Buffer.from(process.argv[1].split(".")[1], "base64url")))\' "$TOKEN"',
+    graphql('{ user { id email } }', ' -H "Authorization: Bearer $TOKEN"'),
+    graphql('mutation { Login(email: "admin@site.com", password: "admin-password-for-development") { token } }'),
+    graphql('{ user { id email default_role } }', ` -H "x-hasura-admin-secret: ${adminSecret}"`),
+    `curl -s ${serviceUrl}/login -H 'content-type: application/json' `
+    + `-H "x-hasura-action-secret: ${secret('ACTION_SECRET', sandbox, env)}" `
+    + '-d \'{"input":{"email":"newuser@test.com","password":"a-password"}}\''
+  ]
+}
+
+function describe (error: unknown): unknown {
+  const isExpected = error instanceof ConfigError || (error instanceof Error && error.constructor === Error)
+  return isExpected ? error.message : error
+}
+
+try {
+  const sandbox = await startSandbox({ env: process.env, log: (line) => { console.log(line) } })
+  let isClosing = false
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (isClosing) return
+      isClosing = true
+      sandbox.close().then(() => process.exit(0), (error: unknown) => {
+        console.error(describe(error))
+        process.exit(1)
+      })
+    })
+  }
+  console.log(`
+This is a sandbox for development, on loopback only: not Hasura, and nothing to put on the internet.
+
+  GraphiQL       ${sandbox.hasuraUrl}/
+  GraphQL API    ${sandbox.hasuraUrl}/v1/graphql
+  webhook        ${sandbox.serviceUrl}/signup and /login
+  data           ${sandbox.settings.SANDBOX_DATA_DIR}
+
+Things to try, each on one line:
+
+${commandsFor(sandbox, process.env).join('\n\n')}
+
+Ctrl-C stops it; the data are kept.`)
+} catch (error) {
+  console.error(describe(error))
+  process.exit(1)
+}

@@ -86,7 +86,8 @@ function byRole<Permission> (list: Array<{ role: string, permission: Permission 
 
 function track (metadata: Table, { schema, name, columns, primaryKey, constraints }: CatalogueRow): TrackedTable {
   const { select_permissions: select, insert_permissions: insert, update_permissions: update } = metadata
-  for (const { permission: { columns: granted } } of [...select, ...insert, ...update]) {
+  const presets = [...insert, ...update].flatMap(({ permission: { set } }) => Object.keys(set))
+  for (const granted of [...[...select, ...insert, ...update].map(({ permission }) => permission.columns), presets]) {
     const missing = [granted].flat().find(item => item !== '*' && !columns.some(({ name }) => name === item))
     if (missing !== undefined) throw new Error(`A permission names ${name}.${missing}, which the database does not have`)
   }

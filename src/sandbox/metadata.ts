@@ -89,7 +89,8 @@ export interface Metadata { tables: Table[], actions: Action[] }
 function check<T extends z.ZodType> (schema: T, value: unknown, file: string): z.output<T> {
   const { success, data, error } = schema.safeParse(value)
   if (success) return data
-  const issue = error.issues[0]
+  // A key too many before a key too few: where one is misspelt, both are reported.
+  const issue = error.issues.find(({ code }) => code === 'unrecognized_keys') ?? error.issues[0]
   const where = [file, ...issue?.path ?? []].join(': ')
   if (issue?.code === 'unrecognized_keys') {
     throw new Error(`The sandbox does not support "${String(issue.keys[0])}" in ${where}`)

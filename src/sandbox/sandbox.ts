@@ -11,6 +11,7 @@ import { createExecute } from './execute.ts'
 import { createGraphqlServer } from './graphql-server.ts'
 import { loadMetadata } from './metadata.ts'
 import { createAuthenticate } from './session.ts'
+import { checkPermissions } from './sql.ts'
 
 const project = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -78,6 +79,7 @@ export async function startSandbox (
     const database = await openDatabase(settings.SANDBOX_DATA_DIR, hasura, log)
     opened.push(database.close)
     const tables = await readCatalogue(database.db, metadata)
+    checkPermissions(tables)
 
     // Each side needs the other's URL; the service's own is known when it listens, before the first action is called.
     const variables = { ...settings, ACTION_BASE_URL: '' }

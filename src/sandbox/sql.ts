@@ -106,6 +106,22 @@ export function compileFilter (table: TrackedTable, alias: string, of: Statement
   return compileWhere(table.permissions.select.get(role)?.filter ?? {}, table, alias, of, true)
 }
 
+/**
+ * Compiles every permission once.
+ *
+ * @throws Error that names an operator or a key which the sandbox does not support
+ */
+export function checkPermissions (tables: TrackedTable[]): void {
+  // Whatever session variable a permission names, somebody may have it.
+  const of = statement({ role: 'admin', variables: new Proxy({}, { get: () => '' }) })
+  for (const table of tables) {
+    const { select, insert, update, delete: remove } = table.permissions
+    const filters = [...select.values(), ...update.values(), ...remove.values()].map(({ filter }) => filter)
+    const checks = [...insert.values(), ...update.values()].map(({ check }) => check ?? {})
+    for (const expression of [...filters, ...checks]) compileWhere(expression, table, 't', of, true)
+  }
+}
+
 export interface SelectArguments {
   where?: Json | null
   order_by?: Json | Json[] | null

@@ -1,0 +1,116 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import t from 'tap'
+import type { Test } from 'tap'
+import { dataFolder } from '../sandbox.ts'
+
+const main = fileURLToPath(new URL('../../src/sandbox/main.ts', import.meta.url))
+const shell = promisify(execFile)
+
+/** Runs the sandbox as its own process; `printed` waits until it has printed what to try, or has ended. */
+function run (t: Test, env: Record<string, string>) {
+  const child = spawn(process.execPath, ['--import', 'tsx', main], {
+    env: { PATH: process.env['PATH'] ?? '', SANDBOX_PORT: '0', PORT: '0', ...env }
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  let output = ''
+  const printed = new Promise<string>((resolve) => {
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      output += chunk
+      if (output.includes('Ctrl-C stops it')) resolve(output)
+    })
+    child.once('close', () => { resolve(output) })
+  })
+  const ended = once(child, 'close').then(([code, signal]: unknown[]) => code ?? signal)
+  return { child, printed, ended, errors: text(child.stderr) }
+}
+
+/** The lines to paste: the command of each kind stands in one line. */
+function commandsOf (output: string): string[] {
+  return output.split('\n').filter(line => /^(curl|TOKEN|node) ?/.test(line) || line.startsWith('TOKEN='))
+}
+
+t.test('the printed commands do what the walkthrough says, when they are pasted', async (t) => {
+  const data = dataFolder(t)
+  const { child, printed, ended } = run(t, { SANDBOX_DATA_DIR: data })
+  const output = await printed
+  t.match(output, 'for development')
+  const commands = commandsOf(output)
+  t.equal(commands.length, 8)
+  const { stdout } = await shell('bash', ['-ec', commands.join('\necho ---\n')])
+  const [signup, login, , claims, own, admin, everybody, webhook] = stdout.split('---\n')
+  t.match(signup, /^\{"data":\{"Signup":\{"id":\d+,"email":"newuser@test\.com","password":"\$argon2id\$v=19\$m=19456,/)
+  t.match(login, /^\{"data":\{"Login":\{"token":"eyJ/)
+  t.match(claims, /'x-hasura-user-id': '\d+'/)
+  t.match(own, /^\{"data":\{"user":\[\{"id":\d+,"email":"newuser@test\.com"\}\]\}\}$/)
+  t.match(admin, /^\{"data":\{"Login":\{"token":"eyJ/)
+  t.match(everybody, /"admin@site\.com".*"newuser@test\.com"/)
+  t.match(webhook, /^\{"token":"eyJ/)
+
+  child.kill('SIGINT')
+  t.equal(await ended, 0)
+  t.strictSame(readdirSync(data), ['postgres'])
+})
+
+t.test('what the environment sets is used and never printed', async (t) => {
+  const { child, printed, ended, errors } = run(t, {
+    SANDBOX_DATA_DIR: dataFolder(t),
+    HASURA_GRAPHQL_ADMIN_SECRET: 'secret-of-the-admin',
+    ACTION_SECRET: 'secret-of-the-actions',
+    HASURA_GRAPHQL_JWT_SECRET: JSON.stringify({ type: 'HS256', key: 'secret-of-the-tokens'.repeat(3) })
+  })
+  const output = await printed
+  t.match(output, '-H "x-hasura-admin-secret: $HASURA_GRAPHQL_ADMIN_SECRET"')
+  t.match(output, '-H "x-hasura-action-secret: $ACTION_SECRET"')
+  t.notMatch(output, 'secret-of-the')
+  const [everybody] = commandsOf(output).filter(line => line.includes('ADMIN_SECRET'))
+  const env = { HASURA_GRAPHQL_ADMIN_SECRET: 'secret-of-the-admin' }
+  const { stdout } = await shell('bash', ['-c', everybody ?? ''], { env })
+  t.match(stdout, '{"data":{"user":[{"id":1,"email":"admin@site.com","default_role":"admin"}]}}')
+  child.kill('SIGTERM')
+  t.equal(await ended, 0)
+  t.notMatch(await errors, 'secret-of-the')
+})
+
+t.test('a kill loses nothing that was answered', async (t) => {
+  const data = dataFolder(t)
+  const first = run(t, { SANDBOX_DATA_DIR: data })
+  const [signup = ''] = commandsOf(await first.printed)
+  await shell('bash', ['-c', signup])
+  first.child.kill('SIGKILL')
+  t.equal(await first.ended, 'SIGKILL')
+
+  const second = run(t, { SANDBOX_DATA_DIR: data })
+  const login = commandsOf(await second.printed)[1] ?? ''
+  t.match((await shell('bash', ['-c', login])).stdout, '{"data":{"Login":{"token":')
+  second.child.kill('SIGINT')
+  t.equal(await second.ended, 0)
+})
+
+t.test('a start that cannot be is one line that says what to do', async (t) => {
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  t.teardown(() => taken.close())
+  const { port } = taken.address() as AddressInfo
+  const data = dataFolder(t)
+  const table: Array<[Record<string, string>, string]> = [
+    [{ SANDBOX_PORT: String(port) }, `Port ${port} is taken by another process: set SANDBOX_PORT to a free one, or to 0`],
+    [{ PORT: String(port) }, `Port ${port} is taken by another process: set PORT to a free one, or to 0`],
+    [{ SANDBOX_PORT: 'eighty' }, 'SANDBOX_PORT must be a port number, 0 to 65535; 0 takes a free one'],
+    [{ HASURA_GRAPHQL_JWT_SECRET: '{"type":"HS256","key":"short"}' },
+      'Invalid JWK: Key size too small; should be atleast 32 characters'],
+    [{ ARGON2_PASSES: 'many' }, 'ARGON2_PASSES is unusable: it must be a number of passes from 1 to 64']
+  ]
+  for (const [env, message] of table) {
+    const { ended, errors } = run(t, { SANDBOX_DATA_DIR: data, ...env })
+    t.equal(await errors, `${message}\n`, message)
+    t.equal(await ended, 1)
+  }
+  t.strictSame(readdirSync(data), ['postgres'])
+})

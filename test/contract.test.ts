@@ -18,7 +18,6 @@ async function regenerate (t: Test, change: (sdl: string) => string): Promise<st
   symlinkSync(resolve('node_modules'), join(cwd, 'node_modules'))
   const contract = join(cwd, 'hasura/metadata/actions.graphql')
   const sdl = readFileSync(contract, 'utf8')
-  t.not(change(sdl), sdl)
   writeFileSync(contract, change(sdl))
   await run(resolve('node_modules/.bin/graphql-codegen'), { cwd })
   const { stdout } = await run(resolve('node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json', '--noEmit'], { cwd })
@@ -26,18 +25,18 @@ async function regenerate (t: Test, change: (sdl: string) => string): Promise<st
   return stdout
 }
 
-const changes: Array<[string, (sdl: string) => string, RegExp]> = [
-  ['an argument that is taken away', sdl => sdl.replace('Login(email: String!, password: String!)', 'Login(email: String!)'),
+const changes: Array<[string, string, string, RegExp]> = [
+  ['an argument that is taken away', 'Login(email: String!, password: String!)', 'Login(email: String!)',
     /^src\/actions\/login\.ts.*'password' does not exist/m],
-  ['an argument that is renamed', sdl => sdl.replace('Signup(email:', 'Signup(mail:'),
-    /^src\/actions\/signup\.ts.*'email' does not exist/m],
-  ['a field of the answer that is added', sdl => sdl.replace('token: String!', 'token: String!\n  expires: Int!'),
-    /^src\/actions\/login\.ts.*'expires' is missing/m],
-  ['an action that is renamed', sdl => sdl.replace('  Login(', '  SignIn('), /^src\/actions\/login\.ts/m]
+  ['an argument that is renamed', 'Signup(email:', 'Signup(mail:', /^src\/actions\/signup\.ts.*'email' does not exist/m],
+  ['a field of the answer that is added', 'token: String!', 'token: String!\n  expires: Int!',
+    /^src\/actions\/login\.ts.*'expires' is missing/m]
 ]
 
-for (const [title, change, error] of changes) {
-  t.test(`${title} is a compile error until the code follows`, async (t) => {
-    t.match(await regenerate(t, change), error)
-  })
-}
+t.test('a change of the contract is a compile error until the code follows', async (t) => {
+  const errors = await regenerate(t, sdl => changes.reduce((sdl, [title, from, to]) => {
+    t.ok(sdl.includes(from), title)
+    return sdl.replace(from, to)
+  }, sdl))
+  for (const [title, , , error] of changes) t.match(errors, error, title)
+})

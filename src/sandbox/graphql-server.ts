@@ -12,6 +12,15 @@ const requestSchema = z.object({
   operationName: z.string().nullable().default(null)
 })
 
+/** What GraphiQL opens with. */
+const example = `mutation {
+  Signup(email: "someone@test.com", password: "a-password") {
+    id
+    email
+  }
+}
+`
+
 function readRequest (body: unknown): Request {
   let value: unknown
   try {
@@ -57,7 +66,7 @@ export function createGraphqlServer (
   server.get('/healthz', () => 'OK')
   server.get('/v1/version', () => ({ version: 'v2.51.0-sandbox' }))
   server.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(renderGraphiQL({
-    endpoint: '/v1/graphql', title: 'Sandbox', defaultQuery: ''
+    endpoint: '/v1/graphql', title: 'Sandbox', defaultQuery: example
   })))
   server.setNotFoundHandler((_request, reply) => (
     reply.code(404).send({ path: '$', error: 'resource does not exist', code: 'not-found' })

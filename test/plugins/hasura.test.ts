@@ -47,6 +47,10 @@ t.test('an error that Hasura reports keeps its message, code and path, and nothi
   const error = await request(UserByEmailDocument, { email: 'a@b.test' }).catch((error: unknown) => error)
   t.strictSame({ ...(error as object) }, { name: 'HasuraError', code: 'access-denied', path: '$' })
   t.equal((error as Error).message, 'invalid secret')
+
+  // As a proxy in front of Hasura may answer.
+  const bare = await client(t, (await hasuraOf(t, { UserByEmail: { errors: [{ message: 'no' }] } })).url)
+  await t.rejects(bare.request(UserByEmailDocument, { email: 'a@b.test' }), { name: 'HasuraError', code: 'undefined' })
 })
 
 t.test('what is not a GraphQL answer is hasura-unavailable', async (t) => {

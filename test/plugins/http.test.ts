@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import type { AddressInfo } from 'node:net'
@@ -102,9 +103,15 @@ t.test('an answer to broken HTTP has the same shape', async (t) => {
     [408, failure('request-timeout', 'The request took too long to arrive')])
 
   // A connection that breaks off is nobody's error.
+  const accepted = once(fastify.server, 'connection')
+  const broken = new Promise<void>((resolve) => {
+    fastify.server.on('clientError', ({ code }: NodeJS.ErrnoException) => { if (code === 'ECONNRESET') resolve() })
+  })
   const socket = connect(port, '127.0.0.1')
-  await new Promise((resolve) => { socket.write('POST /login HTTP/1.1\r\n', resolve) })
+  socket.write('POST /login HTTP/1.1\r\n')
+  await accepted
   socket.resetAndDestroy()
+  await broken
   t.equal((await fetch(`http://127.0.0.1:${port}/healthz`)).status, 200)
 })
 

@@ -1,9 +1,10 @@
-import { appendFileSync, cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { appendFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Test } from 'tap'
+import { introspect } from '../../src/sandbox/introspect.ts'
 import { hasura, sandbox, temporaryFolder } from '../sandbox.ts'
-import { failure } from '../service.ts'
+import { failure, settings } from '../service.ts'
 
 const migration = `
   CREATE TABLE note (
@@ -279,6 +280,8 @@ t.test('the HTTP side', async (t) => {
     errors: [failure('invalid-jwt',
       'Could not verify JWT: JWSError (CompactDecodeError Invalid number of parts: Expected 3 parts; got 1)')]
   })
+  t.equal(await introspect(hasuraUrl, settings.HASURA_GRAPHQL_ADMIN_SECRET),
+    readFileSync(new URL('../../graphql/schema.graphql', import.meta.url), 'utf8'), 'npm run schema:pull refreshes it')
   t.match(await graphql('query named($id: Int!) { user_by_pk(id: $id) { id } }', {
     variables: { id: 1 }, headers: { 'x-hasura-admin-secret': 'admin-secret-of-the-tests' }
   }), { data: { user_by_pk: { id: 1 } } })

@@ -109,7 +109,7 @@ t.test('an answer to broken HTTP has the same shape', async (t) => {
   })
   const socket = connect(port, '127.0.0.1')
   socket.write('POST /login HTTP/1.1\r\n')
-  await accepted
+  await Promise.all([once(socket, 'connect'), accepted])
   socket.resetAndDestroy()
   await broken
   t.equal((await fetch(`http://127.0.0.1:${port}/healthz`)).status, 200)

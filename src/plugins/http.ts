@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { isUtf8 } from 'node:buffer'
+import { STATUS_CODES } from 'node:http'
 import type {
   FastifyError, FastifyHttpOptions, FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaValidationError
 } from 'fastify'
@@ -49,13 +50,13 @@ function toActionError (error: FastifyError): ActionError {
 function answerError (cause: FastifyError, reply: FastifyReply): void {
   const error = toActionError(cause)
   reply.request.errorCode = error.code
-  if (error.statusCode >= 500) reply.log.error({ err: error.cause ?? error }, error.message)
+  if (error.statusCode >= 500) reply.log.error({ err: error.cause }, error.message)
   void reply.code(error.statusCode).headers(error.headers).type('application/json; charset=utf-8').send(error.toJSON())
 }
 
 /** Names the field that the JSON Schema of an action refuses. Values are never repeated. */
 function describeInvalidInput ([error]: FastifySchemaValidationError[]): ActionError {
-  const path = error?.instancePath.slice(1).replaceAll('/', '.') ?? ''
+  const path = String(error?.instancePath).slice(1).replaceAll('/', '.')
   const at = (name: unknown): string => (path === '' ? String(name) : `${path}.${String(name)}`)
   switch (error?.keyword) {
     case 'required': return new ActionError('validation-failed', `${at(error.params['missingProperty'])} is missing`)
@@ -66,7 +67,7 @@ function describeInvalidInput ([error]: FastifySchemaValidationError[]): ActionE
     case 'const': {
       return new ActionError('validation-failed', `${path} must be ${String(error.params['allowedValue'])} on this route`)
     }
-    default: return new ActionError('validation-failed', `${path || 'the request body'} ${error?.message ?? 'is invalid'}`)
+    default: return new ActionError('validation-failed', `${path || 'the request body'} ${String(error?.message)}`)
   }
 }
 
@@ -81,11 +82,10 @@ function answerBrokenRequest (cause: Error & { code?: string }, socket: Socket):
     socket.destroy()
     return
   }
-  const error = new ActionError(...(nodeCodes[cause.code ?? ''] ?? ['bad-request', 'The request is not valid HTTP']))
-  const reason = { 400: 'Bad Request', 408: 'Request Timeout', 431: 'Request Header Fields Too Large' }[error.statusCode]
+  const error = new ActionError(...(nodeCodes[String(cause.code)] ?? ['bad-request', 'The request is not valid HTTP']))
   const body = JSON.stringify(error)
   socket.write([
-    `HTTP/1.1 ${error.statusCode} ${reason ?? ''}`, 'Content-Type: application/json; charset=utf-8',
+    `HTTP/1.1 ${error.statusCode} ${String(STATUS_CODES[error.statusCode])}`, 'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close', '', body
   ].join('\r\n'))
   // At once, so that the handler of a request that was under way cannot write an answer of its own behind this one.

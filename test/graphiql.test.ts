@@ -12,7 +12,7 @@ t.test('GraphiQL runs Signup in a browser that reaches nothing but the sandbox',
     executablePath: String(executablePath),
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync'
+      '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'
     ]
   })
   t.teardown(async () => browser.close())

@@ -1,6 +1,6 @@
 import { getNullableType, isListType, isNonNullType, isObjectType } from 'graphql'
 import type { GraphQLOutputType } from 'graphql'
-import { HasuraFault } from './fault.ts'
+import { HasuraFault, jsonType } from './fault.ts'
 import type { Action, Json } from './metadata.ts'
 
 /** What is wrong with a webhook's answer for the type that the action declares, in Hasura's words. */
@@ -25,24 +25,17 @@ function findMismatch (value: unknown, type: GraphQLOutputType): string | undefi
   return undefined
 }
 
-/** The name of a JSON value's type in the messages of Hasura's JSON parser. */
-function typeName (value: unknown): string {
-  if (value === null) return 'Null'
-  if (Array.isArray(value)) return 'Array'
-  return { string: 'String', number: 'Number', boolean: 'Boolean' }[typeof value as string] ?? 'Object'
-}
-
 /** The fault of a 4xx: the webhook's own, where the body has the shape that Hasura wants. */
 function refusalOf (body: unknown, internal: unknown): HasuraFault {
   const parseFailed = (message: string, path = '$'): HasuraFault => new HasuraFault('parse-failed', message, path, { internal })
   const parser = 'parsing Hasura.GraphQL.Execute.Action.Types.ActionWebhookErrorResponse(ActionWebhookErrorResponse) failed'
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    return parseFailed(`${parser}, expected Object, but encountered ${typeName(body)}`)
+    return parseFailed(`${parser}, expected Object, but encountered ${jsonType(body)}`)
   }
   const { message, code, extensions } = body as Json
   if (message === undefined) return parseFailed(`${parser}, key "message" not found`)
   const notText = (value: unknown, key: string): HasuraFault => (
-    parseFailed(`parsing Text failed, expected String, but encountered ${typeName(value)}`, `$.${key}`)
+    parseFailed(`parsing Text failed, expected String, but encountered ${jsonType(value)}`, `$.${key}`)
   )
   if (typeof message !== 'string') return notText(message, 'message')
   if (typeof (code ?? '') !== 'string') return notText(code, 'code')

@@ -7,6 +7,8 @@ export interface Column {
   name: string
   /** PostgreSQL's name of the type, such as `int4`. */
   type: string
+  /** The same as SQL writes it, with its schema where that is needed. */
+  cast: string
   notNull: boolean
 }
 
@@ -42,7 +44,9 @@ interface CatalogueRow {
 
 const query = `
   SELECT n.nspname AS schema, c.relname AS name,
-    (SELECT json_agg(json_build_object('name', a.attname, 'type', t.typname, 'notNull', a.attnotnull) ORDER BY a.attnum)
+    (SELECT json_agg(json_build_object(
+        'name', a.attname, 'type', t.typname, 'cast', format_type(t.oid, NULL), 'notNull', a.attnotnull
+      ) ORDER BY a.attnum)
       FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
     (SELECT coalesce(json_agg(a.attname ORDER BY k.position), '[]')

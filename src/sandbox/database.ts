@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
-import { takeLock } from './lock.ts'
+import { LockedError, takeLock } from './lock.ts'
 
 export type Log = (line: string) => void
 
@@ -38,7 +38,8 @@ function lockFolder (folder: string): () => void {
   try {
     return takeLock(lock)
   } catch (error) {
-    throw new Error(`The data folder ${folder} is ${(error as Error).message}: stop it, or set SANDBOX_DATA_DIR to `
+    if (!(error instanceof LockedError)) throw error
+    throw new Error(`The data folder ${folder} is ${error.message}: stop it, or set SANDBOX_DATA_DIR to `
       + `another folder (if that process is no sandbox, delete ${lock})`)
   }
 }

@@ -32,6 +32,13 @@ export class HasuraFault extends Error {
   }
 }
 
+/** The name of a JSON value's type in the messages of Hasura's JSON parser. */
+export function jsonType (value: unknown): string {
+  if (value === null) return 'Null'
+  if (Array.isArray(value)) return 'Array'
+  return { string: 'String', number: 'Number', boolean: 'Boolean' }[typeof value as string] ?? 'Object'
+}
+
 /** Hasura's prefix and code for an SQLSTATE of PostgreSQL's class 23, integrity constraint violations. */
 const violations: Record<string, [string, string]> = {
   23001: ['Can not delete or update due to data being referred. ', 'constraint-violation'],

@@ -42,7 +42,7 @@ function readRequest (body: unknown): Request {
 export function createGraphqlServer (
   { authenticate, execute, report }: { authenticate: Authenticate, execute: Execute, report: (error: unknown) => void }
 ): FastifyInstance {
-  const server = Fastify({ bodyLimit: 1_048_576, forceCloseConnections: true })
+  const server = Fastify({ bodyLimit: 67_108_864, forceCloseConnections: true })
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => { done(null, body) })
 
@@ -63,6 +63,9 @@ export function createGraphqlServer (
       return { errors: [answerOf(error, session)] }
     }
   })
+  server.setErrorHandler<Error>((error, _request, reply) => (
+    reply.code(200).send({ errors: [new HasuraFault('bad-request', error.message)] })
+  ))
   server.get('/healthz', () => 'OK')
   server.get('/v1/version', () => ({ version: 'v2.51.0-sandbox' }))
   server.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(renderGraphiQL({

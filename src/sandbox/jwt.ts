@@ -1,31 +1,18 @@
-import { createPublicKey, createSecretKey } from 'node:crypto'
-import type { KeyObject } from 'node:crypto'
+import { createSecretKey } from 'node:crypto'
 import { compactVerify } from 'jose'
-import { HasuraFault } from './fault.ts'
+import { HasuraFault, jsonType } from './fault.ts'
 
 type Json = Record<string, unknown>
 
 export interface HasuraClaims { allowedRoles: string[], defaultRole: string, variables: Record<string, string> }
 
 /** Bytes of an HMAC key below which an algorithm refuses it. */
-const hmacBytes = { HS256: 32, HS384: 48, HS512: 64 } as const
-const publicTypes = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'Ed25519']
-const supported = ['type', 'key', 'claims_namespace', 'claims_format', 'audience', 'issuer', 'allowed_skew', 'header']
+const hmacBytes: Record<string, number> = { HS256: 32, HS384: 48, HS512: 64 }
+const supported = ['type', 'key', 'claims_namespace', 'claims_format', 'audience', 'issuer', 'allowed_skew']
 
-function parseKey (type: unknown, key: unknown): KeyObject {
-  if (typeof key !== 'string') throw new Error('HASURA_GRAPHQL_JWT_SECRET: key and jwk_url both cannot be empty')
-  const name = String(type)
-  if (Object.hasOwn(hmacBytes, name)) {
-    const bytes = hmacBytes[name as keyof typeof hmacBytes]
-    if (Buffer.byteLength(key) >= bytes) return createSecretKey(key, 'utf8')
-    throw new Error(`Invalid JWK: Key size too small; should be atleast ${bytes} characters`)
-  }
-  if (!publicTypes.includes(name)) throw new Error(`Invalid JWK: Key type: ${name} is not supported`)
-  if (key.includes('PRIVATE KEY')) throw new Error('Could not decode PEM: This key type is not supported')
-  return createPublicKey(key)
-}
+interface JwtConfig { key: string, namespace: string, skew: number, audience: unknown, issuer: unknown }
 
-function parseConfig (text: string): Json {
+function parseConfig (text: string): JwtConfig {
   let config: unknown
   try {
     config = JSON.parse(text)
@@ -33,9 +20,20 @@ function parseConfig (text: string): Json {
     // The parser's message quotes the secret.
   }
   if (typeof config !== 'object' || config === null) throw new Error('HASURA_GRAPHQL_JWT_SECRET is not a JSON object')
-  const unknown = Object.keys(config).find(key => !supported.includes(key))
-  if (unknown !== undefined) throw new Error(`The sandbox does not support "${unknown}" in HASURA_GRAPHQL_JWT_SECRET`)
-  return config as Json
+  const {
+    type, key, claims_namespace: namespace = 'https://hasura.io/jwt/claims', claims_format: format = 'json',
+    allowed_skew: skew = 0, audience, issuer
+  } = config as Json
+  const unknown = Object.keys(config).find(key => !supported.includes(key)) ?? (format === 'json' ? undefined : 'claims_format')
+  if (unknown !== undefined) throw new Error(`The sandbox does not support this "${unknown}" in HASURA_GRAPHQL_JWT_SECRET`)
+  if (typeof key !== 'string') throw new Error('HASURA_GRAPHQL_JWT_SECRET: key and jwk_url both cannot be empty')
+  const bytes = hmacBytes[String(type)]
+  if (bytes === undefined) throw new Error('The sandbox supports HS256, HS384 and HS512 in HASURA_GRAPHQL_JWT_SECRET')
+  if (Buffer.byteLength(key) < bytes) throw new Error(`Invalid JWK: Key size too small; should be atleast ${bytes} characters`)
+  if (typeof namespace !== 'string' || !Number.isInteger(skew)) {
+    throw new Error('HASURA_GRAPHQL_JWT_SECRET: claims_namespace must be a string, and allowed_skew an integer')
+  }
+  return { key, namespace, skew: Number(skew), audience, issuer }
 }
 
 /** A refusal by the JOSE library that Hasura uses, under the name that it has there. */
@@ -53,22 +51,24 @@ function decodePart (part: string): Json {
   return refuse('JWSError (JSONDecodeError "Error in $: not a JSON object")')
 }
 
-function typeName (value: unknown): string {
-  if (value === null) return 'Null'
-  if (Array.isArray(value)) return 'Array'
-  return { string: 'String', number: 'Number', boolean: 'Bool', object: 'Object' }[typeof value as string] ?? 'Null'
+/** RFC 7519, section 2: a StringOrURI with a colon in it must be a URI. */
+function isStringOrUri (value: unknown): boolean {
+  return typeof value === 'string' && (!value.includes(':') || /^[a-z][a-z0-9+.-]*:[^\s<>"{}|\\^`]*$/i.test(value))
 }
 
-/** `sub`, `iss` and `jti` must be strings, and the times numbers: read before the signature is looked at. */
+/** What the registered claims must be is looked at before the signature. */
 function checkTypes (payload: Json): void {
-  for (const [names, type, parser] of [[['iss', 'sub', 'jti'], 'String', 'StringOrURI'], [['exp', 'nbf', 'iat'], 'Number', 'NumericDate']] as const) {
-    for (const name of names) {
-      const found = payload[name] === undefined ? type : typeName(payload[name])
-      if (found === type) continue
-      const error = `Error in $.${name}: parsing ${parser} failed, expected ${type}, but encountered ${found}`
-      refuse(`JWTClaimsSetDecodeError ${JSON.stringify(error)}`)
-    }
+  const check = (claim: string, value: unknown, type: string, parser: string): void => {
+    const found = value === undefined ? type : jsonType(value)
+    const isMalformed = parser === 'StringOrURI' && typeof value === 'string' && !isStringOrUri(value)
+    if (found === type && !isMalformed) return
+    const reason = isMalformed ? 'invalid URI' : `expected ${type}, but encountered ${found}`
+    refuse(`JWTClaimsSetDecodeError ${JSON.stringify(`Error in $.${claim}: parsing ${parser} failed, ${reason}`)}`)
   }
+  for (const claim of ['iss', 'sub']) check(claim, payload[claim], 'String', 'StringOrURI')
+  for (const item of [payload['aud']].flat()) check('aud', item, 'String', 'StringOrURI')
+  check('jti', payload['jti'], 'String', 'Text')
+  for (const claim of ['exp', 'nbf', 'iat']) check(claim, payload[claim], 'Number', 'NumericDate')
 }
 
 function checkTimes ({ exp, nbf, iat }: Json, skew: number): void {
@@ -79,7 +79,7 @@ function checkTimes ({ exp, nbf, iat }: Json, skew: number): void {
 }
 
 /** An audience or issuer is checked only where the configuration and the token both have one. */
-function checkParties ({ aud, iss }: Json, { audience, issuer }: Json): void {
+function checkParties ({ aud, iss }: Json, { audience, issuer }: JwtConfig): void {
   const expected = [audience].flat()
   if (audience !== undefined && aud !== undefined && ![aud].flat().some(item => expected.includes(item))) {
     refuse('JWTNotInAudience')
@@ -89,17 +89,6 @@ function checkParties ({ aud, iss }: Json, { audience, issuer }: Json): void {
 
 function invalidClaims (message: string): never {
   throw new HasuraFault('jwt-invalid-claims', message)
-}
-
-function readNamespace (payload: Json, namespace: string, format: unknown): Json {
-  const claims = payload[namespace]
-  if (claims === undefined) invalidClaims(`claims key: '${namespace}' not found`)
-  if (format === 'stringified_json') {
-    if (typeof claims !== 'string') invalidClaims('expecting a string when claims_format is stringified_json')
-    return JSON.parse(claims) as Json
-  }
-  if (typeName(claims) !== 'Object') invalidClaims('expecting a json object when claims_format is json')
-  return claims as Json
 }
 
 function readClaims (claims: Json): HasuraClaims {
@@ -112,20 +101,22 @@ function readClaims (claims: Json): HasuraClaims {
   }
   if (allowed === undefined) missing('x-hasura-allowed-roles')
   if (!Array.isArray(allowed) || !allowed.every(role => typeof role === 'string')) {
-    const found = typeName(Array.isArray(allowed) ? allowed.find(role => typeof role !== 'string') : allowed)
+    const found = jsonType(Array.isArray(allowed) ? allowed.find(role => typeof role !== 'string') : allowed)
     const parser = Array.isArray(allowed) ? 'Text failed, expected String' : '[] failed, expected Array'
     return invalidClaims(
       `invalid x-hasura-allowed-roles; should be a list of roles: parsing ${parser}, but encountered ${found}`
     )
   }
+  if (allowed.includes('')) invalidClaims('invalid x-hasura-allowed-roles; should be a list of roles: a role is empty')
   if (defaultRole === undefined) missing('x-hasura-default-role')
   if (typeof defaultRole !== 'string') {
-    const error = `parsing Text failed, expected String, but encountered ${typeName(defaultRole)}`
+    const error = `parsing Text failed, expected String, but encountered ${jsonType(defaultRole)}`
     return invalidClaims(`invalid x-hasura-default-role; should be a single role name: ${error}`)
   }
+  if (defaultRole === '') invalidClaims('invalid x-hasura-default-role; should be a single role name: it is empty')
   for (const value of Object.values(others)) {
     if (typeof value === 'string') continue
-    invalidClaims(`x-hasura-* claims: parsing Text failed, expected String, but encountered ${typeName(value)}`)
+    invalidClaims(`x-hasura-* claims: parsing Text failed, expected String, but encountered ${jsonType(value)}`)
   }
   return { allowedRoles: allowed, defaultRole, variables: others as Record<string, string> }
 }
@@ -138,10 +129,7 @@ function readClaims (claims: Json): HasuraClaims {
  */
 export function createJwtVerifier (secret: string): (token: string) => Promise<HasuraClaims> {
   const config = parseConfig(secret)
-  const key = parseKey(config['type'], config['key'])
-  const { claims_namespace: namespace = 'https://hasura.io/jwt/claims' } = config
-  if (typeof namespace !== 'string') throw new Error('HASURA_GRAPHQL_JWT_SECRET: claims_namespace must be a string')
-  const skew = Number(config['allowed_skew'] ?? 0)
+  const key = createSecretKey(config.key, 'utf8')
 
   return async (token) => {
     const parts = token.split('.')
@@ -153,10 +141,15 @@ export function createJwtVerifier (secret: string): (token: string) => Promise<H
     if (alg === 'none') refuse('JWSError JWSNoSignatures')
     const payload = decodePart(body)
     checkTypes(payload)
-    // The configured type does not pin the algorithm: what decides is what the key can verify.
-    await compactVerify(token, key).catch(() => refuse('JWSError JWSInvalidSignature'))
-    checkTimes(payload, skew)
+    // The configured type does not pin the algorithm: what decides is what the key can verify, by its length too.
+    const isLongEnough = (hmacBytes[String(alg)] ?? Infinity) <= Buffer.byteLength(config.key)
+    const verified = isLongEnough && await compactVerify(token, key).then(() => true, () => false)
+    if (!verified) refuse('JWSError JWSInvalidSignature')
+    checkTimes(payload, config.skew)
     checkParties(payload, config)
-    return readClaims(readNamespace(payload, namespace, config['claims_format']))
+    const claims = payload[config.namespace]
+    if (claims === undefined) invalidClaims(`claims key: '${config.namespace}' not found`)
+    if (jsonType(claims) !== 'Object') invalidClaims('expecting a json object when claims_format is json')
+    return readClaims(claims as Json)
   }
 }

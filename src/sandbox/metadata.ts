@@ -133,8 +133,11 @@ function isEmpty (value: unknown): boolean {
 export function loadMetadata (folder: string): Metadata {
   const supported = ['version.yaml', 'actions.yaml']
   for (const name of readdirSync(folder).filter(name => name.endsWith('.yaml') && !supported.includes(name))) {
-    if (!isEmpty(readYaml(join(folder, name)))) throw new Error(`The sandbox does not support ${join(folder, name)}`)
+    const [first] = Object.entries(readYaml(join(folder, name)) ?? {}).filter(([, value]) => !isEmpty(value))
+    if (first !== undefined) throw new Error(`The sandbox does not support "${first[0]}" in ${join(folder, name)}`)
   }
+  const versionFile = join(folder, 'version.yaml')
+  check(z.strictObject({ version: z.literal(3) }), readYaml(versionFile), versionFile)
   const file = join(folder, 'actions.yaml')
   const { actions } = check(actionsSchema, readYaml(file), file)
   const fieldOf = readActionFields(join(folder, 'actions.graphql'))

@@ -13,12 +13,12 @@ function valuesFor (table: TrackedTable, given: Json, presets: Json, of: Stateme
   const resolved = Object.entries(presets).map(([name, value]) => [name, resolveValue(value, of)])
   const values = { ...given, ...Object.fromEntries(resolved) as Json }
   return table.columns.filter(({ name }) => Object.hasOwn(values, name))
-    .map(({ name, type }) => [quote(name), parameter(of, values[name], type)])
+    .map(column => [quote(column.name), parameter(of, values[column.name], column)])
 }
 
 function compileKey ({ columns, primaryKey }: TrackedTable, key: Json, of: Statement): string {
   return columns.filter(({ name }) => primaryKey.includes(name))
-    .map(({ name, type }) => `t.${quote(name)} = ${parameter(of, key[name], type)}`).join(' AND ')
+    .map(column => `t.${quote(column.name)} = ${parameter(of, key[column.name], column)}`).join(' AND ')
 }
 
 function compileConflict (table: TrackedTable, conflict: OnConflict, of: Statement): string {

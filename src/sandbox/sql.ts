@@ -1,5 +1,5 @@
 import type { PGlite, Transaction } from '@electric-sql/pglite'
-import type { TrackedTable } from './catalogue.ts'
+import type { Column, TrackedTable } from './catalogue.ts'
 import { HasuraFault } from './fault.ts'
 import type { Json } from './metadata.ts'
 import type { Session } from './session.ts'
@@ -23,11 +23,13 @@ export function tableName ({ schema, name }: TrackedTable): string {
   return `${quote(schema)}.${quote(name)}`
 }
 
-/** Adds a parameter and returns its place, which PostgreSQL reads as a literal of the type. */
-export function parameter ({ params }: Statement, value: unknown, type: string): string {
+/** Adds a parameter and returns its place, which PostgreSQL reads as a literal of the column's type. */
+export function parameter ({ params }: Statement, value: unknown, { type, cast }: Column): string {
   const isJson = type === 'json' || type === 'jsonb'
   params.push(value === null || (typeof value === 'string' && !isJson) ? value : JSON.stringify(value))
-  return `$${params.length}::text::${quote(type)}`
+  const text = `$${params.length}::text`
+  if (!Array.isArray(value) || isJson) return `${text}::${cast}`
+  return `ARRAY(SELECT jsonb_array_elements_text(${text}::jsonb))::${cast}`
 }
 
 const operators: Record<string, string> = { _eq: '=', _neq: '<>', _gt: '>', _lt: '<', $eq: '=', $neq: '<>' }
@@ -41,18 +43,18 @@ export function resolveValue (value: unknown, { session }: Statement): unknown {
   return resolved
 }
 
-function compare (left: string, type: string, comparison: unknown, of: Statement, resolve: boolean): string {
+function compare (left: string, column: Column, comparison: unknown, of: Statement, resolve: boolean): string {
   const value = (raw: unknown): unknown => (resolve ? resolveValue(raw, of) : raw)
   const operations = typeof comparison === 'object' && comparison !== null ? comparison : { _eq: comparison }
   return all(Object.entries(operations).map(([operator, raw]: [string, unknown]) => {
-    if (operator === '_is_null') return `${left} IS ${raw === true ? '' : 'NOT '}NULL`
     if (raw === null) throw new HasuraFault('validation-failed', `unexpected null value for "${operator}"`)
+    if (operator === '_is_null') return `${left} IS ${raw === true ? '' : 'NOT '}NULL`
     if (operator === '_in' && Array.isArray(raw)) {
-      return raw.length === 0 ? 'false' : `${left} IN (${raw.map(item => parameter(of, value(item), type)).join(', ')})`
+      return raw.length === 0 ? 'false' : `${left} IN (${raw.map(item => parameter(of, value(item), column)).join(', ')})`
     }
     const symbol = operators[operator]
     if (symbol === undefined) throw new Error(`The sandbox does not support the operator "${operator}"`)
-    return `${left} ${symbol} ${parameter(of, value(raw), type)}`
+    return `${left} ${symbol} ${parameter(of, value(raw), column)}`
   }))
 }
 
@@ -78,13 +80,14 @@ export function compileWhere (
   where: Json, table: TrackedTable, alias: string, of: Statement, permission = false
 ): string {
   return all(Object.entries(where).map(([key, value]) => {
+    if (value === null) throw new HasuraFault('validation-failed', `unexpected null value for "${key}"`)
     const recurse = (item: Json): string => compileWhere(item, table, alias, of, permission)
     if (key === '_and' || key === '$and') return all(items(value).map(recurse))
     if (key === '_or' || key === '$or') return any(items(value).map(recurse))
     if (key === '_not' || key === '$not') return `NOT ${recurse(value as Json)}`
 
     const column = table.columns.find(({ name }) => name === key)
-    if (column !== undefined) return compare(`${alias}.${quote(key)}`, column.type, value, of, permission)
+    if (column !== undefined) return compare(`${alias}.${quote(key)}`, column, value, of, permission)
 
     const relationship = table.relationships.find(({ name }) => name === key)
     if (relationship === undefined) throw new Error(`The sandbox does not support "${key}" in an expression on ${table.name}`)
@@ -129,6 +132,8 @@ export interface SelectArguments {
   offset?: number | null
 }
 
+const integer: Column = { name: '', type: 'int4', cast: 'integer', notNull: true }
+
 const directions: Record<string, string> = {
   asc: 'ASC', asc_nulls_first: 'ASC NULLS FIRST', asc_nulls_last: 'ASC NULLS LAST',
   desc: 'DESC', desc_nulls_first: 'DESC NULLS FIRST', desc_nulls_last: 'DESC NULLS LAST'
@@ -150,8 +155,8 @@ export async function select (
   const bounds = [limit, permitted].filter(bound => typeof bound === 'number')
   const sql = [
     `SELECT to_jsonb(t) AS row FROM ${tableName(table)} t WHERE ${condition}${compileOrder(order)}`,
-    bounds.length === 0 ? '' : ` LIMIT ${parameter(of, Math.min(...bounds), 'int4')}`,
-    typeof offset !== 'number' ? '' : ` OFFSET ${parameter(of, offset, 'int4')}`
+    bounds.length === 0 ? '' : ` LIMIT ${parameter(of, Math.min(...bounds), integer)}`,
+    typeof offset !== 'number' ? '' : ` OFFSET ${parameter(of, offset, integer)}`
   ].join('')
   const { rows } = await db.query<{ row: Row }>(sql, of.params)
   return rows.map(({ row }) => row)

@@ -7,11 +7,15 @@ import { hasura, sandbox, temporaryFolder } from '../sandbox.ts'
 import { failure, settings } from '../service.ts'
 
 const migration = `
+  CREATE SCHEMA feeling;
+  CREATE TYPE feeling.mood AS ENUM ('good', 'bad');
   CREATE TABLE note (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     owner_id integer NOT NULL REFERENCES "user" (id),
     title text NOT NULL CONSTRAINT note_title_key UNIQUE,
     stars bigint,
+    labels text[],
+    mood feeling.mood,
     tags jsonb,
     is_public boolean NOT NULL DEFAULT false
   );
@@ -175,6 +179,14 @@ t.test('the API of the tables', async (t) => {
       }), { data: { delete_note_by_pk: { title: 'gone' } } })
   })
 
+  t.test('a column of any type can be written and compared', async (t) => {
+    const insert = 'insert_note_one(object: { title: "typed", owner_id: 101, labels: ["a,b", "c"], mood: "bad" })'
+    t.strictSame(await admin(`mutation { ${insert} { labels mood } }`),
+      { data: { insert_note_one: { labels: ['a,b', 'c'], mood: 'bad' } } })
+    t.strictSame(await admin('{ note(where: { mood: { _eq: "bad" }, labels: { _eq: ["a,b", "c"] } }) { title } }'),
+      { data: { note: [{ title: 'typed' }] } })
+  })
+
   t.test('on_conflict updates the row that is there, or leaves it', async (t) => {
     const insert = (conflict: string): string => (
       `mutation { insert_note_one(object: { title: "three", owner_id: 101, stars: 33 }, on_conflict: ${conflict}) { id stars } }`
@@ -209,6 +221,9 @@ t.test('the API of the tables', async (t) => {
       [insert('{ email: "nul\\u0000", password: "x" }'), 'data-exception', 'invalid byte sequence for encoding "UTF8": 0x00', one],
       ['{ note_by_pk(id: "no uuid") { id } }', 'data-exception', 'invalid input syntax for type uuid: "no uuid"'],
       ['{ user(where: { email: { _eq: null } }) { id } }', 'validation-failed', 'unexpected null value for "_eq"'],
+      ['{ user(where: { email: { _is_null: null } }) { id } }', 'validation-failed', 'unexpected null value for "_is_null"'],
+      ['{ user(where: { _not: null }) { id } }', 'validation-failed', 'unexpected null value for "_not"'],
+      ['{ user(where: { roles: null }) { id } }', 'validation-failed', 'unexpected null value for "roles"'],
       ['mutation { update_user_by_pk(pk_columns: { id: 101 }) { id } }', 'validation-failed',
         'at least any one of \'_set\' is expected']
     ]

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { openDatabase } from '../../src/sandbox/database.ts'
@@ -31,6 +31,16 @@ t.test('the lock of a process that is gone is taken over', async (t) => {
   t.equal(readFileSync(join(folder, 'lock'), 'utf8'), String(process.pid))
   await close()
   t.notOk(existsSync(join(folder, 'lock')))
+})
+
+t.test('a lock of the own id from before a restart is stale', async (t) => {
+  const folder = dataFolder(t)
+  const lock = join(folder, 'lock')
+  writeFileSync(lock, String(process.pid))
+  utimesSync(lock, 1_000_000_000, 1_000_000_000)
+  const { close } = await openDatabase(folder, hasura, quiet)
+  await close()
+  t.strictSame(readdirSync(folder), ['postgres'])
 })
 
 t.test('what an interrupted preparation left is no database', async (t) => {

@@ -37,8 +37,10 @@ t.test('what the sandbox does not know stops it, by name', async (t) => {
     ['metadata/actions.graphql', text => text.replace('token: String!', 'token: JsonWebToken!'),
       /JsonWebToken as the answer of an action/],
     ['metadata/actions.graphql', text => `${text}\ntype Query { hello: String }`, /type Query in .*actions\.graphql/],
-    ['metadata/remote_schemas.yaml', () => '- name: other', /does not support .*remote_schemas\.yaml/],
-    ['metadata/backend_configs.yaml', () => 'dataconnector: { athena: { uri: x } }', /does not support .*backend_configs\.yaml/]
+    ['metadata/version.yaml', () => 'version: 2', /version\.yaml: version/],
+    ['metadata/remote_schemas.yaml', () => '- name: other', /does not support "0" in .*remote_schemas\.yaml/],
+    ['metadata/backend_configs.yaml', () => 'dataconnector: { athena: { uri: x } }',
+      /does not support "dataconnector" in .*backend_configs\.yaml/]
   ]
   for (const [file, change, message] of table) {
     const project = temporaryFolder(t)

@@ -62,6 +62,18 @@ t.test('a bad token is refused with Hasura\'s message', async (t) => {
     ['a.b', jwtFault('JWSError (CompactDecodeError Invalid number of parts: Expected 3 parts; got 2)')],
     [await token({ ...good, sub: 1 }), jwtFault('JWTClaimsSetDecodeError '
       + '"Error in $.sub: parsing StringOrURI failed, expected String, but encountered Number"')],
+    [await token({ ...good, aud: 7 }), jwtFault('JWTClaimsSetDecodeError '
+      + '"Error in $.aud: parsing StringOrURI failed, expected String, but encountered Number"')],
+    [await token({ ...good, aud: ['app', 7] }), jwtFault('JWTClaimsSetDecodeError '
+      + '"Error in $.aud: parsing StringOrURI failed, expected String, but encountered Number"')],
+    [await token({ ...good, sub: 'a b: c' }), jwtFault('JWTClaimsSetDecodeError '
+      + '"Error in $.sub: parsing StringOrURI failed, invalid URI"')],
+    [await of({ 'x-hasura-allowed-roles': ['user', ''] }), fault('jwt-invalid-claims',
+      'invalid x-hasura-allowed-roles; should be a list of roles: a role is empty')],
+    [await of({ 'x-hasura-default-role': '' }), fault('jwt-invalid-claims',
+      'invalid x-hasura-default-role; should be a single role name: it is empty')],
+    [await of({ 'x-hasura-org': true }), fault('jwt-invalid-claims',
+      'x-hasura-* claims: parsing Text failed, expected String, but encountered Boolean')],
     [await token({}), fault('jwt-invalid-claims', `claims key: '${namespace}' not found`)],
     [await token({ [namespace]: '{}' }), fault('jwt-invalid-claims', 'expecting a json object when claims_format is json')],
     [await of({ 'x-hasura-allowed-roles': undefined }),
@@ -84,13 +96,28 @@ t.test('a bad token is refused with Hasura\'s message', async (t) => {
   }
 })
 
+t.test('a key verifies the algorithms that it is long enough for, whatever its configured type', async (t) => {
+  const short = 'k'.repeat(32)
+  const verify = createAuthenticate({
+    adminSecret: 'a', jwtSecret: JSON.stringify({ type: 'HS256', key: short }), unauthorizedRole: 'b'
+  })
+  const of = async (alg: string): Promise<string> => `Bearer ${await token({ [namespace]: claims }, { alg, secret: short })}`
+  t.match(await verify({ authorization: await of('HS256') }), { role: 'user' })
+  for (const alg of ['HS384', 'HS512']) {
+    await t.rejects(verify({ authorization: await of(alg) }), { message: /JWSInvalidSignature/ })
+  }
+})
+
 t.test('a configuration that Hasura does not start with is refused', async (t) => {
   for (const [secret, message] of [
     ['{', 'HASURA_GRAPHQL_JWT_SECRET is not a JSON object'],
     ['{"type":"HS256"}', 'HASURA_GRAPHQL_JWT_SECRET: key and jwk_url both cannot be empty'],
     ['{"type":"HS256","key":"short"}', 'Invalid JWK: Key size too small; should be atleast 32 characters'],
-    ['{"type":"PS256","key":"x"}', 'Invalid JWK: Key type: PS256 is not supported'],
-    ['{"jwk_url":"http://a"}', 'The sandbox does not support "jwk_url" in HASURA_GRAPHQL_JWT_SECRET']
+    ['{"type":"PS256","key":"x"}', 'The sandbox supports HS256, HS384 and HS512 in HASURA_GRAPHQL_JWT_SECRET'],
+    ['{"jwk_url":"http://a"}', 'The sandbox does not support this "jwk_url" in HASURA_GRAPHQL_JWT_SECRET'],
+    ['{"claims_format":"stringified_json"}', 'The sandbox does not support this "claims_format" in HASURA_GRAPHQL_JWT_SECRET'],
+    [JSON.stringify({ type: 'HS256', key, allowed_skew: 'x' }),
+      'HASURA_GRAPHQL_JWT_SECRET: claims_namespace must be a string, and allowed_skew an integer']
   ] as const) {
     t.throws(() => createAuthenticate({ adminSecret: 'a', jwtSecret: secret, unauthorizedRole: 'b' }), { message })
   }

@@ -1,4 +1,4 @@
 DROP TABLE public.user_role;
 DROP TABLE public."user";
-DROP FUNCTION public.set_current_timestamp_updated_at();
+DROP FUNCTION public.user_set_updated_at();
 DROP TABLE public.role;

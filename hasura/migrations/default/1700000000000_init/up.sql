@@ -23,7 +23,7 @@ CREATE TABLE public.user_role (
   PRIMARY KEY (user_id, role)
 );
 
-CREATE FUNCTION public.set_current_timestamp_updated_at() RETURNS trigger
+CREATE FUNCTION public.user_set_updated_at() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
   NEW.updated_at := now();
@@ -31,6 +31,6 @@ BEGIN
 END;
 $$;
 
-CREATE TRIGGER set_public_user_updated_at
+CREATE TRIGGER user_updated_at
 BEFORE UPDATE ON public."user"
-FOR EACH ROW EXECUTE FUNCTION public.set_current_timestamp_updated_at();
+FOR EACH ROW EXECUTE FUNCTION public.user_set_updated_at();

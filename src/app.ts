@@ -3,12 +3,16 @@ import fp from 'fastify-plugin'
 import { login } from './actions/login.ts'
 import { signup } from './actions/signup.ts'
 import actionSecret from './plugins/action-secret.ts'
+import blocklist from './plugins/blocklist.ts'
+import clientAddress from './plugins/client-address.ts'
 import config from './plugins/config.ts'
 import type { Environment } from './plugins/config.ts'
+import digest from './plugins/digest.ts'
 import hasura from './plugins/hasura.ts'
 import http from './plugins/http.ts'
 import jwt from './plugins/jwt.ts'
 import password from './plugins/password.ts'
+import throttle from './plugins/throttle.ts'
 
 export { serverOptions } from './plugins/http.ts'
 
@@ -20,9 +24,13 @@ export { serverOptions } from './plugins/http.ts'
 async function app (fastify: FastifyInstance, { env }: { env: Environment }): Promise<void> {
   await fastify.register(config, { env })
   await fastify.register(http)
+  await fastify.register(digest)
+  await fastify.register(clientAddress)
+  await fastify.register(throttle)
   await fastify.register(actionSecret)
   await fastify.register(hasura)
   await fastify.register(password)
+  await fastify.register(blocklist)
   await fastify.register(jwt)
 
   await fastify.register(signup)

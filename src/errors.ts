@@ -13,6 +13,7 @@ const statusOf = {
   'payload-too-large': 413,
   'unsupported-media-type': 415,
   'expectation-failed': 417,
+  'rate-limited': 429,
   'headers-too-large': 431,
   'internal': 500,
   'hasura-unavailable': 502

@@ -4,6 +4,8 @@ import { ConfigError } from './plugins/config.ts'
 
 /** Takes settings from a `.env` file where there is one; what the environment sets already wins. */
 function loadEnvFile (): void {
+  // An empty value is an unset one, and must not win.
+  for (const [name, value] of Object.entries(process.env)) if (value === '') Reflect.deleteProperty(process.env, name)
   try {
     process.loadEnvFile()
   } catch (error) {

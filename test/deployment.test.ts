@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { parse } from 'yaml'
+import { configSchema } from '../src/plugins/config.ts'
 
 interface Service { ports?: string[], volumes?: string[], environment: Record<string, string> }
 
@@ -30,6 +31,11 @@ t.test('Hasura gets every variable that its metadata reads', async (t) => {
   const names = new Set(Array.from(wanted, ([, template, variable]) => template ?? variable ?? ''))
   t.strictSame([...names].sort(), ['ACTION_BASE_URL', 'ACTION_SECRET', 'PG_DATABASE_URL'])
   for (const name of names) t.ok(services['graphql-engine'].environment[name], name)
+})
+
+t.test('the service gets every variable of .env', async (t) => {
+  const names = Object.keys(configSchema.properties).filter(name => !['HOST', 'PORT'].includes(name))
+  for (const name of names) t.ok(services.auth.environment[name], name)
 })
 
 t.test('both sides get the same secrets', async (t) => {

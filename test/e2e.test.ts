@@ -123,6 +123,30 @@ t.test('a wrong password and an unknown email are one and the same', async (t) =
   t.strictSame((await login(fresh())).body, refused)
 })
 
+t.test('twenty sign-ups with one email at once give one user and nineteen duplicates', async (t) => {
+  const person = fresh()
+  const bodies = (await Promise.all(Array.from({ length: 20 }, async () => signup(person)))).map(({ body }) => body)
+  t.equal(bodies.filter(({ data }) => data !== undefined).length, 1)
+  const duplicate = failure('constraint-violation',
+    'Uniqueness violation. duplicate key value violates unique constraint "user_email_key"')
+  const refused = bodies.filter(({ errors }) => errors !== undefined)
+  t.strictSame(refused, Array.from({ length: 19 }, () => ({ errors: [duplicate] })))
+})
+
+t.test('many aliases of Login in one document are many attempts', async (t) => {
+  const { email } = fresh()
+  const field = `Login(email: "${email}", password: "wrong-password") { token }`
+  const document = `mutation { ${Array.from({ length: 12 }, (_, index) => `a${index}: ${field}`).join(' ')} }`
+  // Hasura stops at the first that fails: each document counts for as many as it has called by then.
+  const codes: unknown[] = []
+  for (let i = 0; i < 11; i++) {
+    const { errors } = await request(url, document) as { errors: [{ extensions: { code: string } }] }
+    codes.push(errors[0].extensions.code)
+  }
+  t.equal(codes[0], 'invalid-credentials')
+  t.equal(codes.at(-1), 'rate-limited')
+})
+
 t.test('an administrator is whom the database says', async (t) => {
   const person = fresh()
   const { user } = await signup(person)

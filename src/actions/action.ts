@@ -1,12 +1,13 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Mutation } from '../generated/actions.ts'
 
-interface Schemas { string: { type: 'string' }, integer: { type: 'integer' } }
+/** The JSON Schema of a generated scalar type; of any other, a nullable one too, there is none yet. */
+type SchemaOf<Type> = [Type] extends [string] ? { type: 'string' }
+  : [Type] extends [boolean] ? { type: 'boolean' }
+      : [Type] extends [number] ? { type: 'integer' | 'number' } : never
 
 /** A JSON Schema for each property of a generated type, held against that type by the compiler. */
-type PropertySchemas<Type> = {
-  [Name in keyof Type]-?: Type[Name] extends string ? Schemas['string'] : Schemas['integer']
-}
+type PropertySchemas<Type> = { [Name in keyof Type]-?: SchemaOf<Type[Name]> }
 
 interface Action<Input extends object, Output extends object> {
   /** As it is declared in `hasura/metadata/actions.graphql`; the route is the same in lower case. */
@@ -28,7 +29,10 @@ export function registerAction<Input extends object, Output extends object> (
   fastify: FastifyInstance, { name, input, output, handler }: Action<Input, Output>
 ): void {
   fastify.post<{ Body: { input: Input } }>(`/${name.toLowerCase()}`, {
-    onRequest: fastify.checkActionSecret,
+    onRequest: [
+      async (request) => { request.attempt.event = name.toLowerCase() },
+      fastify.checkActionSecret
+    ],
     schema: {
       body: {
         type: 'object',

@@ -49,7 +49,7 @@ export function checkPasswordLength (password: string): void {
  *
  * @throws ActionError `weak-password` with the rule in its message
  */
-export function checkPasswordPolicy (password: string): void {
+export function checkPasswordPolicy (password: string, isCommon: (password: string) => boolean): void {
   const length = countCodePoints(password)
   if (length < shortestPassword) {
     throw new ActionError('weak-password', `The password must have at least ${shortestPassword} characters`)
@@ -57,4 +57,6 @@ export function checkPasswordPolicy (password: string): void {
   if (length > longestPassword) {
     throw new ActionError('weak-password', `The password must have at most ${longestPassword} characters`)
   }
+  if (!isCommon(password)) return
+  throw new ActionError('weak-password', 'The password must not be a common one, nor the email or a part of it')
 }

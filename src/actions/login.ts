@@ -7,7 +7,7 @@ import { checkPasswordLength, normalizeEmail, normalizePassword } from './creden
 
 /** `Login`: verifies the password and answers with an access token. */
 export async function login (fastify: FastifyInstance): Promise<void> {
-  const { hasura, jwt, password: passwords } = fastify
+  const { digest, hasura, jwt, password: passwords, throttle } = fastify
 
   /** Replaces a hash of other parameters than today's. The login has succeeded already, and a failure only waits. */
   async function rehash (id: number, password: string, log: FastifyBaseLogger): Promise<void> {
@@ -22,19 +22,25 @@ export async function login (fastify: FastifyInstance): Promise<void> {
     name: 'Login',
     input: { email: { type: 'string' }, password: { type: 'string' } },
     output: { token: { type: 'string' } },
-    async handler (input, { log }) {
+    async handler (input, request) {
       const email = normalizeEmail(input.email)
       const password = normalizePassword(input.password)
       checkPasswordLength(password)
+      request.attempt.account = digest(email)
 
-      const { user: [user] } = await hasura.request(UserByEmailDocument, { email })
-      // Also without a user: an unknown email takes as long as a wrong password.
-      const verdict = await passwords.verify(password, user?.password)
-      if (verdict.unreadable) log.error({ userId: user?.id }, 'the stored password hash cannot be read')
-      if (user === undefined || !verdict.matches) throw new ActionError('invalid-credentials', 'Invalid credentials')
-      if (verdict.needsRehash) await rehash(user.id, password, log)
+      const verified = await throttle.login(request, email, async () => {
+        const { user: [user] } = await hasura.request(UserByEmailDocument, { email })
+        // Also without a user: an unknown email takes as long as a wrong password.
+        const verdict = await passwords.verify(password, user?.password, input.password)
+        if (verdict.unreadable) request.log.error({ userId: user?.id }, 'the stored password hash cannot be read')
+        return user !== undefined && verdict.matches ? { user, needsRehash: verdict.needsRehash } : undefined
+      })
+      if (verified === undefined) throw new ActionError('invalid-credentials', 'Invalid credentials')
+      const { user, needsRehash } = verified
+      if (needsRehash) await rehash(user.id, password, request.log)
 
       const roles = user.roles.map(({ role }) => role)
+      request.attempt.userId = user.id
       return { token: jwt.sign({ id: user.id, defaultRole: user.default_role, roles }) }
     }
   })

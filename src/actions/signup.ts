@@ -13,7 +13,7 @@ function isDuplicateEmail (error: unknown): error is HasuraError {
 
 /** `Signup`: hashes the password, creates the user, answers with the created user. */
 export async function signup (fastify: FastifyInstance): Promise<void> {
-  const { config, hasura, password: passwords } = fastify
+  const { config, digest, hasura, isCommonPassword, password: passwords, throttle } = fastify
 
   async function createUser (email: string, password: string) {
     try {
@@ -29,13 +29,15 @@ export async function signup (fastify: FastifyInstance): Promise<void> {
     name: 'Signup',
     input: { email: { type: 'string' }, password: { type: 'string' } },
     output: { id: { type: 'integer' }, email: { type: 'string' }, password: { type: 'string' } },
-    async handler (input) {
+    async handler (input, request) {
       const email = normalizeEmail(input.email)
       const password = normalizePassword(input.password)
-      checkPasswordPolicy(password)
+      checkPasswordPolicy(password, plain => isCommonPassword(plain, email))
+      request.attempt.account = digest(email)
 
-      const user = await createUser(email, await passwords.hash(password))
+      const user = await throttle.signup(request, async () => createUser(email, await passwords.hash(password)))
       if (user === null) throw new Error('Hasura created the user and did not return it')
+      request.attempt.userId = user.id
       return config.SIGNUP_PASSWORD_FIELD === 'redacted' ? { ...user, password: '[redacted]' } : user
     }
   })

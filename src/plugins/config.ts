@@ -4,6 +4,19 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { FromSchema } from 'json-schema-to-ts'
 
+/** What a header can carry, and arrives as it was sent: printable ASCII without a space at either end. */
+const headerValue = '^[!-~]([ -~]*[!-~])?$'
+
+function limit<Default extends number> (default_: Default, what: string) {
+  const description = `a number of ${what} from 1 to 1000000`
+  return { type: 'integer', minimum: 1, maximum: 1_000_000, default: default_, description } as const
+}
+
+function seconds<Default extends number> (default_: Default, maximum = 86_400) {
+  const description = `a number of seconds from 1 to ${maximum}`
+  return { type: 'integer', minimum: 1, maximum, default: default_, description } as const
+}
+
 /** Every variable of this service. `description` completes the sentence "NAME … : it must be …". */
 export const configSchema = {
   type: 'object',
@@ -22,7 +35,9 @@ export const configSchema = {
       type: 'string',
       description: 'the base URL of Hasura without /v1/graphql, such as http://graphql-engine:8080'
     },
-    HASURA_GRAPHQL_ADMIN_SECRET: { type: 'string', description: 'the admin secret that Hasura runs with' },
+    HASURA_GRAPHQL_ADMIN_SECRET: {
+      type: 'string', pattern: headerValue, description: 'the admin secret that Hasura runs with, in printable ASCII'
+    },
     HASURA_GRAPHQL_JWT_SECRET: {
       type: 'string',
       description: 'the same JSON that Hasura gets, such as {"type":"HS256","key":"<at least 32 characters>"}'
@@ -30,11 +45,13 @@ export const configSchema = {
     ACTION_SECRET: {
       type: 'string',
       minLength: 16,
-      description: 'at least 16 characters, the same as in Hasura\'s environment; `openssl rand -hex 32` makes one'
+      pattern: headerValue,
+      description: 'at least 16 characters of printable ASCII, the same as in Hasura\'s environment; `openssl rand -hex 32` makes one'
     },
     ACTION_SECRET_PREVIOUS: {
       type: 'string',
       minLength: 16,
+      pattern: headerValue,
       description: 'at least 16 characters: the secret that ACTION_SECRET replaces, until Hasura sends the new one'
     },
     ACCESS_TOKEN_TTL_SECONDS: {
@@ -51,7 +68,36 @@ export const configSchema = {
     },
     SIGNUP_PASSWORD_FIELD: {
       type: 'string', enum: ['hash', 'redacted'], default: 'hash', description: 'hash or redacted'
-    }
+    },
+    PASSWORD_BLOCKLIST: {
+      type: 'string', enum: ['off', 'common'], default: 'off', description: 'off or common'
+    },
+    CLIENT_ADDRESS_HEADER: {
+      type: 'string',
+      pattern: '^(?![Xx]-[Hh][Aa][Ss][Uu][Rr][Aa]-)[A-Za-z0-9-]+$',
+      description: 'the name of a header that a proxy in front of Hasura overwrites, such as x-client-address; '
+        + 'not one that starts with x-hasura-, which Hasura does not forward'
+    },
+    REDIS_URL: {
+      type: 'string', pattern: '^rediss?://', description: 'a URL such as redis://redis:6379'
+    },
+    HASURA_TIMEOUT_SECONDS: seconds(10, 300),
+    LOGIN_LIMIT_PER_ACCOUNT: limit(10, 'attempts'),
+    LOGIN_LIMIT_PER_ADDRESS: limit(100, 'attempts'),
+    LOGIN_WINDOW_SECONDS: seconds(900),
+    LOGIN_CEILING_PER_ACCOUNT: limit(50, 'attempts'),
+    LOGIN_CEILING_WINDOW_SECONDS: seconds(3600),
+    SIGNUP_LIMIT_PER_ADDRESS: limit(20, 'sign-ups'),
+    SIGNUP_WINDOW_SECONDS: seconds(3600),
+    THROTTLE_MAX_KEYS: {
+      type: 'integer', minimum: 1000, maximum: 10_000_000, default: 100_000, description: 'a number from 1000 to 10000000'
+    },
+    BODY_LIMIT_BYTES: {
+      type: 'integer', minimum: 4096, maximum: 1_048_576, default: 16_384, description: 'a number from 4096 to 1048576'
+    },
+    HEADERS_TIMEOUT_SECONDS: seconds(10, 300),
+    REQUEST_TIMEOUT_SECONDS: seconds(15, 300),
+    KEEP_ALIVE_TIMEOUT_SECONDS: seconds(72, 3600)
   }
 } as const
 

@@ -35,12 +35,9 @@ declare module 'fastify' {
   }
 }
 
-/** A third of the 30 seconds that Hasura gives an action. */
-const deadlineMilliseconds = 10_000
-
 interface GraphQLAnswer {
   data?: unknown
-  errors?: Array<{ message?: unknown, extensions?: { code?: unknown, path?: unknown } }>
+  errors?: Array<{ message?: unknown, extensions?: { code?: unknown, path?: unknown } } | null>
 }
 
 /**
@@ -48,14 +45,21 @@ interface GraphQLAnswer {
  * message, code and path are kept, because `extensions.internal` repeats the arguments, hashes included.
  */
 function readAnswer (text: string): unknown {
-  const answer = JSON.parse(text) as GraphQLAnswer | null
-  const error = answer?.errors?.[0]
-  if (error !== undefined) {
+  const { data, errors } = JSON.parse(text) as GraphQLAnswer
+  const error = Array.isArray(errors) ? errors[0] : undefined
+  if (typeof error?.message === 'string') {
     const { code, path } = error.extensions ?? {}
-    throw new HasuraError(String(error.message), String(code), String(path))
+    throw new HasuraError(error.message, String(code), String(path))
   }
-  if (typeof answer?.data !== 'object' || answer.data === null) throw new TypeError('the answer is not GraphQL')
-  return answer.data
+  if (typeof data === 'object' && data !== null && !Array.isArray(data)) return data
+  throw new TypeError('the answer is not GraphQL')
+}
+
+/** What may be logged of a failure: a parser's message, and undici's `data`, hold the answer and so a stored hash. */
+function describeFailure (error: unknown): Error {
+  if (error instanceof SyntaxError) return new Error('the answer is not JSON')
+  const { name, code, message } = error as NodeJS.ErrnoException
+  return new Error([name, code, message].filter(Boolean).join(' '))
 }
 
 function parseEndpoint (endpoint: string): URL {
@@ -77,6 +81,7 @@ async function hasura (fastify: FastifyInstance): Promise<void> {
     'content-type': 'application/json',
     'x-hasura-admin-secret': fastify.config.HASURA_GRAPHQL_ADMIN_SECRET
   }
+  const timeout = fastify.config.HASURA_TIMEOUT_SECONDS * 1000
   const pool = new Pool(url.origin, { connections: 64, maxResponseSize: 1_048_576 })
   fastify.addHook('onClose', async () => { await pool.destroy() })
 
@@ -84,14 +89,12 @@ async function hasura (fastify: FastifyInstance): Promise<void> {
     async request<Result, Variables> (document: TypedDocumentString<Result, Variables>, variables: Variables) {
       try {
         const body = JSON.stringify({ query: document.toString(), variables })
-        const signal = AbortSignal.timeout(deadlineMilliseconds)
+        const signal = AbortSignal.timeout(timeout)
         const response = await pool.request({ method: 'POST', path, headers, body, signal })
         return readAnswer(await response.body.text()) as Result
       } catch (cause) {
         if (cause instanceof HasuraError) throw cause
-        // A parser's message quotes the answer, which may hold a stored hash.
-        const reason = cause instanceof SyntaxError ? new Error('the answer is not JSON') : cause
-        throw new ActionError('hasura-unavailable', 'Hasura is unavailable', { cause: reason })
+        throw new ActionError('hasura-unavailable', 'Hasura is unavailable', { cause: describeFailure(cause) })
       }
     }
   })

@@ -17,11 +17,9 @@ import type { ErrorCode } from '../errors.ts'
  */
 export function serverOptions (stream: { write (line: string): void } = process.stdout) {
   return {
-    // A password and an email at their upper bounds, every character escaped, fit several times over.
-    bodyLimit: 16_384,
-    requestTimeout: 15_000,
-    // Node exchanges the two limits where the one for the headers is the larger, as its default of 60 s would be.
-    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1_000 },
+    // How often connections are held against the limits of time, which the configuration sets.
+    // Node's own refusal of a request without a host has no body; ours is in the hook below.
+    http: { connectionsCheckingInterval: 1_000, requireHostHeader: false },
     logController: new LogController({ disableRequestLogging: true }),
     // While closing, requests on open connections are still answered: a 503 would reach clients as "internal error".
     return503OnClosing: false,
@@ -36,7 +34,7 @@ export function serverOptions (stream: { write (line: string): void } = process.
 /** Codes of Fastify's own refusals. Whatever else it refuses with a 4xx is a `bad-request`. */
 const fastifyCodes: Record<string, [ErrorCode, string]> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported-media-type', 'The content type must be application/json'],
-  FST_ERR_CTP_BODY_TOO_LARGE: ['payload-too-large', 'The request body is too large: 16384 bytes at most'],
+  FST_ERR_CTP_BODY_TOO_LARGE: ['payload-too-large', 'The request body is too large'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['bad-request', 'The request body does not have the length that was announced']
 }
 
@@ -49,7 +47,8 @@ function toActionError (error: FastifyError): ActionError {
 
 function answerError (cause: FastifyError, reply: FastifyReply): void {
   const error = toActionError(cause)
-  reply.request.errorCode = error.code
+  // What the framework refuses before any hook has no attempt yet.
+  reply.request.attempt = { ...reply.request.attempt, code: error.code }
   if (error.statusCode >= 500) reply.log.error({ err: error.cause }, error.message)
   void reply.code(error.statusCode).headers(error.headers).type('application/json; charset=utf-8').send(error.toJSON())
 }
@@ -102,30 +101,48 @@ function refuseExpectation (_request: IncomingMessage, response: ServerResponse)
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Code of the error that was answered, for the log line of the request. */
-    errorCode: ErrorCode | null
+    /** For the log line of the request: which action, whose account as a keyed digest, and how it ended. */
+    attempt: { event?: string, account?: string, userId?: number, code?: ErrorCode }
   }
 }
-
-const methods = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT', 'OPTIONS'] as const
 
 /**
  * What every route shares: unknown paths and methods are refused before anything else is looked at, bodies are JSON in
  * UTF-8 without a content encoding, every error has the one shape, and every request leaves one line in the log.
  */
 async function http (fastify: FastifyInstance): Promise<void> {
-  fastify.decorateRequest('errorCode', null)
-  fastify.server.on('checkExpectation', refuseExpectation)
+  const { server, config } = fastify
+  server.headersTimeout = config.HEADERS_TIMEOUT_SECONDS * 1000
+  server.requestTimeout = config.REQUEST_TIMEOUT_SECONDS * 1000
+  server.keepAliveTimeout = config.KEEP_ALIVE_TIMEOUT_SECONDS * 1000
+
+  fastify.decorateRequest('attempt')
+  fastify.addHook('onRequest', async (request) => { request.attempt = {} })
+  server.on('checkExpectation', refuseExpectation)
 
   fastify.setErrorHandler<FastifyError>((error, _request, reply) => { answerError(error, reply) })
 
+  // A kept-alive connection that is busy when the server closes would else hold the process for as long as it is idle.
+  let isClosing = false
+  fastify.addHook('preClose', async () => { isClosing = true })
+  fastify.addHook('onSend', async (_request, reply) => { if (isClosing) void reply.header('connection', 'close') })
+
+  // Kept here because `fastify.hasRoute` takes a pattern, and throws at a path that is none.
+  const methods = new Map<string, string[]>()
+  fastify.addHook('onRoute', ({ url, method }) => {
+    methods.set(url, [method, ...methods.get(url) ?? []].flat().sort())
+  })
+
   // In onRequest and not in a not-found handler, which Fastify runs only after it has parsed the body.
   fastify.addHook('onRequest', async (request: FastifyRequest) => {
+    // RFC 9112, section 3.2.
+    if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
+      throw new ActionError('bad-request', 'The Host header is missing')
+    }
     if (!request.is404) return
     const url = request.url.replace(/\?.*$/s, '')
-    const allowed = methods.filter(method => fastify.hasRoute({ method, url }))
-    if (allowed.length === 0) throw new ActionError('not-found', 'There is nothing at this path')
-    const allow = allowed.join(', ')
+    const allow = methods.get(url)?.join(', ')
+    if (allow === undefined) throw new ActionError('not-found', 'There is nothing at this path')
     throw new ActionError('method-not-allowed', `The method must be ${allow}`, { headers: { allow } })
   })
 
@@ -137,7 +154,8 @@ async function http (fastify: FastifyInstance): Promise<void> {
   })
 
   fastify.removeAllContentTypeParsers()
-  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) => {
+  const parserOptions = { parseAs: 'buffer', bodyLimit: config.BODY_LIMIT_BYTES } as const
+  fastify.addContentTypeParser('application/json', parserOptions, async (_request: unknown, body: Buffer) => {
     try {
       // Decoding would replace invalid bytes by one character, and so make different passwords one.
       if (isUtf8(body)) return JSON.parse(body.toString()) as unknown
@@ -148,14 +166,19 @@ async function http (fastify: FastifyInstance): Promise<void> {
   })
 
   fastify.addHook('onResponse', async (request, reply) => {
+    const { event, code, account, userId } = request.attempt
     request.log.info({
       method: request.method,
       path: request.routeOptions.url ?? null,
       status: reply.statusCode,
-      code: request.errorCode ?? undefined,
+      event,
+      outcome: reply.statusCode < 400 ? 'success' : 'failure',
+      code,
+      account,
+      userId,
       milliseconds: Math.round(reply.elapsedTime)
     }, 'request')
   })
 }
 
-export default fp(http, { name: 'http', fastify: '5.x' })
+export default fp(http, { name: 'http', fastify: '5.x', dependencies: ['config'] })

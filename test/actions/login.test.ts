@@ -39,6 +39,33 @@ t.test('an unknown email, a wrong password and an unreadable hash are answered w
   }
 })
 
+t.test('a failed login does the work of one hash at today\'s parameters, whatever its reason', async (t) => {
+  const cost = { memoryCost: 65_536, timeCost: 3, parallelism: 1 }
+  const env = { ARGON2_MEMORY_KIB: '65536', ARGON2_PASSES: '3' }
+  const table = {
+    wrong: user(await hash('another', cost)),
+    unknown: { data: { user: [] } },
+    malformed: user('legacy'),
+    beyond: user('$argon2id$v=19$m=4194304,t=9,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA'),
+    refused: user('$argon2id$v=19$m=8,t=0,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA')
+  }
+  const work: number[] = []
+  for (const answer of Object.values(table)) {
+    const { url } = await hasuraOf(t, { UserByEmail: answer })
+    const { call } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url, ...env })
+    const runs: number[] = []
+    for (let i = 0; i < 4; i++) {
+      const before = process.cpuUsage()
+      t.strictSame(await call('/login', good), invalid)
+      runs.push(process.cpuUsage(before).user)
+    }
+    work.push(Math.min(...runs))
+  }
+  // Time of the processor, not of the clock: two hashes would be twice the work, and none a hundredth of it.
+  const [wrong = 0, ...others] = work
+  for (const other of others) t.ok(other > wrong * 0.5 && other < wrong * 1.8, `${other} is about ${wrong}`)
+})
+
 t.test('NFC and NFD spellings of a password are one', async (t) => {
   const { url } = await hasuraOf(t, { UserByEmail: user(await hash('caf\u00e9-password', today)) })
   const { call } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })

@@ -1,0 +1,86 @@
+/** A count of attempts under one key, in a window that its first attempt opens. */
+export interface Counter {
+  key: string
+  /** Attempts that it takes: those that failed, and those in flight. */
+  limit: number
+  windowSeconds: number
+  /** Whether a success forgets the failures of the window. */
+  isCleared: boolean
+}
+
+/**
+ * How an attempt ended. `failed` keeps its place until the window ends; `returned` gives it back; `succeeded` gives it
+ * back, and clears the counters that are cleared by a success.
+ */
+export type Outcome = 'failed' | 'succeeded' | 'returned'
+
+export type Reservation = { retryAfterMilliseconds: number } | { settle: (outcome: Outcome) => Promise<void> }
+
+export interface Store {
+  /** Takes a place in every counter, or in none where one of them is full. */
+  reserve: (counters: Counter[]) => Promise<Reservation>
+}
+
+interface Window { failed: number, inFlight: number, endsAt: number }
+
+/** Share of the keys that is dropped when the store is full, so that it is not sorted for every new key. */
+const droppedShare = 0.1
+
+/**
+ * Counts in this process.
+ *
+ * @param maxKeys - keys held at most; beyond it those with the lowest counts go first, so that a flood of new keys does
+ *   not make an attacked account's count forgotten
+ */
+export function createMemoryStore (maxKeys: number): Store {
+  const windows = new Map<string, Window>()
+
+  function open (key: string): Window | undefined {
+    const window = windows.get(key)
+    return window !== undefined && window.endsAt > Date.now() ? window : undefined
+  }
+
+  function makeRoom (): void {
+    for (const [key, { endsAt }] of windows) if (endsAt <= Date.now()) windows.delete(key)
+    if (windows.size < maxKeys) return
+    const count = ({ failed, inFlight }: Window): number => failed + inFlight
+    const lowest = [...windows].sort(([, a], [, b]) => count(a) - count(b)).slice(0, Math.ceil(maxKeys * droppedShare))
+    for (const [key] of lowest) windows.delete(key)
+  }
+
+  function enter ({ key, windowSeconds }: Counter): Window {
+    const current = open(key)
+    if (current !== undefined) {
+      current.inFlight++
+      return current
+    }
+    if (windows.size >= maxKeys) makeRoom()
+    const window = { failed: 0, inFlight: 1, endsAt: Date.now() + windowSeconds * 1000 }
+    windows.set(key, window)
+    return window
+  }
+
+  function leave (window: Window, { isCleared }: Counter, outcome: Outcome): void {
+    window.inFlight--
+    if (outcome === 'failed') window.failed++
+    if (outcome === 'succeeded' && isCleared) window.failed = 0
+  }
+
+  return {
+    async reserve (counters) {
+      const full = counters.map(({ key, limit }) => {
+        const window = open(key)
+        return window !== undefined && window.failed + window.inFlight >= limit ? window.endsAt - Date.now() : 0
+      })
+      const retryAfterMilliseconds = Math.max(...full)
+      if (retryAfterMilliseconds > 0) return { retryAfterMilliseconds }
+
+      const entered = counters.map((counter): [Window, Counter] => [enter(counter), counter])
+      return {
+        settle: async (outcome) => {
+          for (const [window, counter] of entered) leave(window, counter, outcome)
+        }
+      }
+    }
+  }
+}

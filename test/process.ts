@@ -1,0 +1,30 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
+import type { Test } from 'tap'
+import { temporaryFolder } from './sandbox.ts'
+
+/** Starts the process in an empty folder with nothing but `env` in its environment. */
+export function start (t: Test, env: Record<string, string>, cwd = temporaryFolder(t)) {
+  // Started as tap starts this test, so that the process counts in the coverage.
+  const options = Object.entries(process.env).filter(([name]) => /^(NODE_|TS_NODE_|TAP|_TAPJS)|PATH$/.test(name))
+  const child = spawn(process.execPath, [...process.execArgv, resolve('src/server.ts')], {
+    cwd, env: { ...Object.fromEntries(options), TS_NODE_PROJECT: resolve('tsconfig.json'), ...env }, stdio: ['ignore', 'pipe', 'pipe']
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  return { child, cwd, stderr: text(child.stderr) }
+}
+
+/** The URL that the process says it listens on. Its output is read to the end, so that it can go on writing. */
+export async function listening (child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = ''
+    child.stdout?.on('data', (chunk) => {
+      output += String(chunk)
+      const url = /listening at (http:[^"]+)/.exec(output)?.[1]
+      if (url !== undefined) resolve(url)
+    })
+    child.once('exit', () => { reject(new Error(`the process ended: ${output}`)) })
+  })
+}

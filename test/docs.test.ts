@@ -1,0 +1,27 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import t from 'tap'
+
+const sources = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.test.ts'))
+const tests = sources.map(name => readFileSync(`test/${name}`, 'utf8').replaceAll('\\\'', '\'')).join('\n')
+
+t.test('every line of the security checklist names a test that is there, or gives a reason', async (t) => {
+  const checklist = readFileSync('docs/security.md', 'utf8').split('## Checklist')[1] ?? ''
+  const rows = checklist.split('\n').filter(line => /^\| (ASVS|NIST) /.test(line))
+  t.ok(rows.length > 30)
+  for (const row of rows) {
+    const [item = '', , shown = ''] = row.slice(2, -2).split(' | ')
+    const titles = Array.from(shown.matchAll(/`([^`]+)`/g), ([, title]) => title ?? '').filter(title => title.includes(' '))
+    t.ok(shown.length > 10, item)
+    for (const title of titles) t.ok(tests.includes(title), `${item}: ${title}`)
+  }
+})
+
+t.test('every link between the pages leads somewhere', async (t) => {
+  const pages = ['README.md', ...readdirSync('docs').map(name => `docs/${name}`)]
+  for (const page of pages) {
+    for (const [, target = ''] of readFileSync(page, 'utf8').matchAll(/\]\(([^)#:]+)\)/g)) {
+      const path = page.startsWith('docs/') && !target.startsWith('../') ? `docs/${target}` : target.replace('../', '')
+      t.doesNotThrow(() => readFileSync(path), `${page}: ${target}`)
+    }
+  }
+})

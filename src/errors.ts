@@ -14,6 +14,7 @@ const statusOf = {
   'unsupported-media-type': 415,
   'expectation-failed': 417,
   'rate-limited': 429,
+  'overloaded': 429,
   'headers-too-large': 431,
   'internal': 500,
   'hasura-unavailable': 502

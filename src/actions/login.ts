@@ -31,7 +31,7 @@ export async function login (fastify: FastifyInstance): Promise<void> {
       const verified = await throttle.login(request, email, async () => {
         const { user: [user] } = await hasura.request(UserByEmailDocument, { email })
         // Also without a user: an unknown email takes as long as a wrong password.
-        const verdict = await passwords.verify(password, user?.password, input.password)
+        const verdict = await passwords.verify(password, user?.password, input.password, request.callerGone)
         if (verdict.unreadable) request.log.error({ userId: user?.id }, 'the stored password hash cannot be read')
         return user !== undefined && verdict.matches ? { user, needsRehash: verdict.needsRehash } : undefined
       })

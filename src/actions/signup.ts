@@ -35,7 +35,9 @@ export async function signup (fastify: FastifyInstance): Promise<void> {
       checkPasswordPolicy(password, plain => isCommonPassword(plain, email))
       request.attempt.account = digest(email)
 
-      const user = await throttle.signup(request, async () => createUser(email, await passwords.hash(password)))
+      const user = await throttle.signup(request, async () => (
+        createUser(email, await passwords.hash(password, request.callerGone))
+      ))
       if (user === null) throw new Error('Hasura created the user and did not return it')
       request.attempt.userId = user.id
       return config.SIGNUP_PASSWORD_FIELD === 'redacted' ? { ...user, password: '[redacted]' } : user

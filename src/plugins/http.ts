@@ -103,7 +103,15 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** For the log line of the request: which action, whose account as a keyed digest, and how it ended. */
     attempt: { event?: string, account?: string, userId?: number, code?: ErrorCode }
+    /** Aborted where the connection closes before the answer is out. */
+    callerGone: AbortSignal
   }
+}
+
+/** The one line that a request leaves. */
+function logRequest (request: FastifyRequest, result: object): void {
+  const { method, routeOptions: { url: path = null }, attempt: { event, account, userId, code } } = request
+  request.log.info({ method, path, event, account, userId, code, ...result }, 'request')
 }
 
 /**
@@ -117,7 +125,18 @@ async function http (fastify: FastifyInstance): Promise<void> {
   server.keepAliveTimeout = config.KEEP_ALIVE_TIMEOUT_SECONDS * 1000
 
   fastify.decorateRequest('attempt')
-  fastify.addHook('onRequest', async (request) => { request.attempt = {} })
+  fastify.decorateRequest('callerGone')
+  fastify.addHook('onRequest', async (request, reply) => {
+    const gone = new AbortController()
+    request.attempt = {}
+    request.callerGone = gone.signal
+    reply.raw.once('close', () => {
+      if (reply.raw.writableFinished) return
+      gone.abort()
+      // There will be no response, whose line this one stands for.
+      logRequest(request, { outcome: 'gone' })
+    })
+  })
   server.on('checkExpectation', refuseExpectation)
 
   fastify.setErrorHandler<FastifyError>((error, _request, reply) => { answerError(error, reply) })
@@ -166,18 +185,11 @@ async function http (fastify: FastifyInstance): Promise<void> {
   })
 
   fastify.addHook('onResponse', async (request, reply) => {
-    const { event, code, account, userId } = request.attempt
-    request.log.info({
-      method: request.method,
-      path: request.routeOptions.url ?? null,
+    logRequest(request, {
       status: reply.statusCode,
-      event,
       outcome: reply.statusCode < 400 ? 'success' : 'failure',
-      code,
-      account,
-      userId,
       milliseconds: Math.round(reply.elapsedTime)
-    }, 'request')
+    })
   })
 }
 

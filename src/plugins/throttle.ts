@@ -108,7 +108,7 @@ async function throttle (fastify: FastifyInstance): Promise<void> {
     }
     const [result] = await Promise.allSettled([work()])
     // Whoever is gone has learnt nothing.
-    await reservation.settle(request.raw.socket.destroyed ? 'returned' : outcomeOf(result))
+    await reservation.settle(request.callerGone.aborted ? 'returned' : outcomeOf(result))
     if (result.status === 'rejected') throw result.reason
     return result.value
   }

@@ -25,6 +25,7 @@ t.test('the defaults are those of the contract', async (t) => {
     ARGON2_MEMORY_KIB: 19456,
     ARGON2_PASSES: 2,
     ARGON2_LANES: 1,
+    PASSWORD_QUEUE_MILLISECONDS: 5000,
     SIGNUP_PASSWORD_FIELD: 'hash',
     PASSWORD_BLOCKLIST: 'off',
     LOGIN_LIMIT_PER_ACCOUNT: 10,

@@ -1,0 +1,118 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { setTimeout as after } from 'node:timers/promises'
+import { hash } from '@node-rs/argon2'
+import t from 'tap'
+import { createHashQueue } from '../../src/hashes/queue.ts'
+import { failure, hasuraOf, service, settings } from '../service.ts'
+
+/** Work that ends when the test says so, and tells in which order it began. */
+function jobs () {
+  const begun: number[] = []
+  const ends: Array<() => void> = []
+  const job = (number: number) => async (): Promise<number> => {
+    begun.push(number)
+    return new Promise((resolve) => { ends.push(() => { resolve(number) }) })
+  }
+  return { begun, ends, job }
+}
+
+const tick = async (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
+
+t.test('no more than the limit run at once, and the others in the order in which they came', async (t) => {
+  const { begun, ends, job } = jobs()
+  const { run } = createHashQueue(2, 60_000, 1)
+  const all = Promise.all([1, 2, 3, 4, 5].map(async number => run(job(number))))
+  await tick()
+  t.strictSame(begun, [1, 2])
+  for (const expected of [[1, 2, 3], [1, 2, 3, 4], [1, 2, 3, 4, 5]]) {
+    ends.shift()?.()
+    await tick()
+    t.strictSame(begun, expected)
+  }
+  for (const end of ends) end()
+  t.strictSame(await all, [1, 2, 3, 4, 5])
+})
+
+t.test('work that fails passes its place on', async (t) => {
+  const { run } = createHashQueue(1, 60_000, 1)
+  const failing = run(async () => { throw new Error('failed') })
+  const next = run(async () => 'next')
+  await t.rejects(failing, { message: 'failed' })
+  t.equal(await next, 'next')
+  t.equal(await run(async () => 'later'), 'later')
+})
+
+t.test('who would wait too long, by the time of a hash, is refused at once', async (t) => {
+  const { begun, ends, job } = jobs()
+  const { run } = createHashQueue(2, 3000, 2000)
+  const waiting = [1, 2, 3, 4, 5].map(async number => run(job(number)))
+  // Two run, three wait: the next one's turn would come after 2000 × 4 / 2 milliseconds.
+  await t.rejects(run(job(6)), {
+    code: 'overloaded', statusCode: 429, message: 'Too many requests at once: try again in 4 seconds', headers: { 'retry-after': '4' }
+  })
+  while (begun.length < 5) {
+    ends.shift()?.()
+    await tick()
+  }
+  for (const end of ends) end()
+  await Promise.all(waiting)
+  t.strictSame(begun, [1, 2, 3, 4, 5])
+})
+
+t.test('who is gone leaves the queue, and whose turn has come stays', async (t) => {
+  const { begun, ends, job } = jobs()
+  const { run } = createHashQueue(1, 60_000, 1)
+  const [first, second] = [new AbortController(), new AbortController()]
+  const running = run(job(1), first.signal)
+  const gone = run(job(2), second.signal)
+  const patient = run(job(3), first.signal)
+  second.abort()
+  await t.rejects(gone, { code: 'bad-request', message: 'The caller is gone' })
+  ends.shift()?.()
+  t.equal(await running, 1)
+  await tick()
+  first.abort()
+  ends.shift()?.()
+  t.equal(await patient, 3)
+  await t.rejects(run(job(4), second.signal), { message: 'The caller is gone' })
+  t.strictSame(begun, [1, 3])
+})
+
+const costly = { ARGON2_MEMORY_KIB: '65536', ARGON2_PASSES: '2', PASSWORD_CONCURRENCY: '1' }
+
+t.test('beyond the queue an attempt is refused as overloaded, and nobody is locked out by it', async (t) => {
+  const stored = await hash('a-password', { memoryCost: 65_536, timeCost: 2, parallelism: 1 })
+  const user = { id: 7, password: stored, default_role: 'user', roles: [] }
+  const { url } = await hasuraOf(t, { UserByEmail: { data: { user: [user] } } })
+  const { call, inject } = await service(t, { ...costly, HASURA_GRAPHQL_ENDPOINT: url, PASSWORD_QUEUE_MILLISECONDS: '1' })
+  const input = { email: 'a@b.test', password: 'a-password' }
+  for (let round = 0; round < 3; round++) {
+    const results = await Promise.all(Array.from({ length: 8 }, async () => inject({ url: '/login', payload: { input } })))
+    const [refused, ...others] = results.filter(({ status }) => status === 429)
+    t.strictSame(refused?.body, failure('overloaded', 'Too many requests at once: try again in 1 seconds'))
+    t.equal(refused?.headers['retry-after'], '1')
+    t.equal(others.length, 6)
+  }
+  t.equal((await call('/login', input)).status, 200)
+})
+
+t.test('an attempt whose caller is gone is not hashed', async (t) => {
+  const { url, asked } = await hasuraOf(t, { UserByEmail: { data: { user: [] } } })
+  const { fastify, log } = await service(t, { ...costly, HASURA_GRAPHQL_ENDPOINT: url, ARGON2_PASSES: '12' })
+  const webhook = await fastify.listen({ host: '127.0.0.1', port: 0 })
+  const call = (email: string) => request(`${webhook}/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-hasura-action-secret': settings.ACTION_SECRET }
+  }).end(JSON.stringify({ input: { email, password: 'a-password' } }))
+  const answered = once(call('first@b.test'), 'response')
+  while (asked.length < 1) await tick()
+  const gone = call('gone@b.test').on('error', () => { /* it is gone */ })
+  while (asked.length < 2) await tick()
+  // Hasura has answered for the second one; it waits for the first one's hash by now, or will.
+  gone.destroy()
+  await answered
+  const outcomes = () => log().filter(({ event }) => event === 'login').map(({ outcome }) => outcome)
+  while (outcomes().length < 2) await after(10)
+  t.strictSame(outcomes(), ['gone', 'failure'])
+})

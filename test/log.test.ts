@@ -1,20 +1,33 @@
 import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { listening, start } from './process.ts'
 import { sandbox } from './sandbox.ts'
-import { settings } from './service.ts'
+import { serverOf, settings } from './service.ts'
 
 const key = 'a-key-of-at-least-thirty-two-bytes'
 
 t.test('whatever happens, what the process prints holds no password, hash, token, secret or email', async (t) => {
   const { hasuraUrl, as } = await sandbox(t)
+  // Between the service and the sandbox, to misbehave when the test says so.
+  let misbehave: ((operation: string, response: ServerResponse) => boolean) | undefined
+  const between = await serverOf(t, (request, response) => {
+    void text(request).then(async (body) => {
+      if (misbehave?.(body, response) === true) return
+      const headers = { 'x-hasura-admin-secret': settings.HASURA_GRAPHQL_ADMIN_SECRET }
+      const answer = await fetch(`${hasuraUrl}/v1/graphql`, { method: 'POST', headers, body })
+      response.end(await answer.text())
+    })
+  })
   const { child, stderr } = start(t, {
     ...settings,
     LOG_LEVEL: 'trace',
     PORT: '0',
-    HASURA_GRAPHQL_ENDPOINT: hasuraUrl,
+    HASURA_GRAPHQL_ENDPOINT: between,
+    HASURA_TIMEOUT_SECONDS: '1',
+    REDIS_URL: 'redis://name:the-password-of-redis@127.0.0.1:1',
     PASSWORD_BLOCKLIST: 'common',
     CLIENT_ADDRESS_HEADER: 'x-client-address'
   })
@@ -23,11 +36,14 @@ t.test('whatever happens, what the process prints holds no password, hash, token
 
   const secrets = new Set([
     settings.HASURA_GRAPHQL_ADMIN_SECRET, settings.ACTION_SECRET, key, 'the-password-of-someone', 'a-wrong-password',
-    'someone@test.com', 'someone', 'nobody@test.com', 'not-an-email', '192.0.2.77', 'a-forged-secret', 'argon2id'
+    'the-password-of-redis', 'a-leaked-hash', 'someone@test.com', 'someone', 'nobody@test.com', 'not-an-email', '192.0.2.77', 'a-forged-secret', 'argon2id'
   ])
-  const call = async (action: string, body: string | object, headers: Record<string, string> = {}) => {
+  const call = async (
+    action: string, body: string | object, headers: Record<string, string> = {}, signal?: AbortSignal
+  ) => {
     const response = await fetch(`${url}/${action}?password=the-password-of-someone`, {
       method: 'POST',
+      signal: signal ?? null,
       headers: { 'content-type': 'application/json', 'x-hasura-action-secret': settings.ACTION_SECRET, ...headers },
       body: typeof body === 'string' ? body : JSON.stringify(body)
     })
@@ -43,6 +59,29 @@ t.test('whatever happens, what the process prints holds no password, hash, token
   }
   await call('signup', { input })
   await call('login', { input: { ...input, password: 'a-wrong-password' } })
+
+  const leak = '{"data":{"user":[{"password":"a-leaked-hash","email":"someone@test.com"'
+  const error = { message: 'a-leaked-hash of someone@test.com', extensions: { code: 'x', internal: 'a-leaked-hash' } }
+  for (const answer of [
+    leak, '<html>a-leaked-hash', '"a-leaked-hash"', `${leak},"id":1,"roles":null}]}}`,
+    JSON.stringify({ errors: [{ ...error, message: 'database query error' }] })
+  ]) {
+    misbehave = (_body, response) => { response.end(answer); return true }
+    await call('login', { input }, { 'x-client-address': '192.0.2.1' })
+  }
+  misbehave = (_body, response) => {
+    response.socket?.end(`HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nZZ\r\n${leak}\r\n`)
+    return true
+  }
+  await call('login', { input }, { 'x-client-address': '192.0.2.1' })
+  misbehave = (_body, response) => { response.destroy(); return true }
+  await call('signup', { input }, { 'x-client-address': '192.0.2.1' })
+  misbehave = () => true
+  const gone = new AbortController()
+  const abandoned = call('login', { input }, { 'x-client-address': '192.0.2.1' }, gone.signal).catch(() => 'gone')
+  setTimeout(() => { gone.abort() }, 200)
+  t.equal(await abandoned, 'gone')
+  misbehave = undefined
   await call('login', { input: { ...input, email: 'nobody@test.com' } })
   await call('login', { input: { ...input, email: 'not-an-email' } })
   await call('login', { input: { ...input, 'the-password-of-someone': 'x' } })
@@ -73,5 +112,8 @@ t.test('whatever happens, what the process prints holds no password, hash, token
   t.match(attempts[2], { event: 'signup', outcome: 'failure', code: 'constraint-violation', userId: undefined })
   t.match(attempts[3], { event: 'login', outcome: 'failure', code: 'invalid-credentials', account: attempts[0]?.['account'] })
   t.match(attempts.at(-1), { event: 'login', outcome: 'failure', code: 'rate-limited' })
+  t.ok(attempts.some(({ outcome }) => outcome === 'gone'))
+  t.ok(lines.some(({ msg }) => String(msg).startsWith('Redis failed')))
+  t.ok(attempts.filter(({ code }) => code === 'hasura-unavailable').length >= 5)
   t.equal(new Set(attempts.map(({ reqId }) => reqId)).size, attempts.length)
 })

@@ -11,6 +11,7 @@ export function readBcrypt (storedHash: string): VerifyPassword | undefined {
   return async (password) => {
     // Verified all the same, so that the time of a login does not tell what kind of hash is stored.
     const matches = await verify(password, storedHash)
-    return matches && Buffer.byteLength(password) <= longestPassword
+    // bcrypt repeats its key with a NUL between: a hash of "P" is one of "P\0P", too.
+    return matches && Buffer.byteLength(password) <= longestPassword && !password.includes('\0')
   }
 }

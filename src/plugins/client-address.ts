@@ -17,9 +17,10 @@ declare module 'fastify' {
 
 function parseAddress (text: string): string | undefined {
   if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !ipaddr.IPv6.isValid(text)) return undefined
-  // An IPv4 address that is mapped into IPv6 counts as what it is.
+  // An IPv4 address that is mapped into IPv6 counts as what it is, and so does one behind NAT64 (RFC 6052).
   const address = ipaddr.process(text)
   if (address instanceof ipaddr.IPv4) return address.toString()
+  if (address.range() === 'rfc6052') return new ipaddr.IPv4(address.toByteArray().slice(12)).toString()
   return `${address.parts.slice(0, 4).map(part => part.toString(16)).join(':')}::/64`
 }
 

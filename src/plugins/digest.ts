@@ -15,8 +15,9 @@ declare module 'fastify' {
 }
 
 async function digest (fastify: FastifyInstance): Promise<void> {
-  // RFC 5869. Every replica has the admin secret, and nobody who has it needs to break a digest.
-  const key = new Uint8Array(hkdfSync('sha256', fastify.config.HASURA_GRAPHQL_ADMIN_SECRET, '', 'hasura-jwt-auth', 32))
+  // RFC 5869. Every replica has this secret, and its key has 32 bytes or more: unlike a short one it cannot be found by
+  // trying secrets until the digest of an email that one knows comes out.
+  const key = new Uint8Array(hkdfSync('sha256', fastify.config.HASURA_GRAPHQL_JWT_SECRET, '', 'hasura-jwt-auth', 32))
 
   fastify.decorate('digest', text => createHmac('sha256', key).update(text).digest().subarray(0, 16).toString('base64url'))
 }

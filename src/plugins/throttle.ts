@@ -35,6 +35,8 @@ declare module 'fastify' {
 
 /** Milliseconds after which memory takes over from a Redis that does not answer. */
 const redisDeadline = 500
+/** Milliseconds after a failure until Redis is tried again. */
+const redisRest = 1000
 
 /** The client's own limit is one of waiting to be sent, and not of waiting for the answer. */
 async function inTime<Result> (command: Promise<Result>): Promise<Result> {
@@ -45,12 +47,16 @@ async function inTime<Result> (command: Promise<Result>): Promise<Result> {
 /** Uses Redis, and memory for as long as Redis fails; the log says so once. */
 function withFallback (redis: Store, memory: Store, log: FastifyBaseLogger): Store {
   let isDown = false
+  let triedAgainAt = 0
   const failed = (error: unknown): void => {
     if (!isDown) log.error({ err: error }, 'Redis failed: attempts are counted in the memory of this process')
     isDown = true
+    triedAgainAt = Date.now() + redisRest
   }
   return {
     async reserve (counters) {
+      // One that hangs would else keep every attempt waiting.
+      if (Date.now() < triedAgainAt) return memory.reserve(counters)
       const reserving = redis.reserve(counters)
       try {
         const reservation = await inTime(reserving)
@@ -71,7 +77,9 @@ function withFallback (redis: Store, memory: Store, log: FastifyBaseLogger): Sto
 
 function createRedisClient (url: string) {
   try {
-    return createClient({ url, disableOfflineQueue: true, socket: { connectTimeout: redisDeadline } })
+    return createClient({
+      url, disableOfflineQueue: true, commandsQueueMaxLength: 1000, socket: { connectTimeout: redisDeadline }
+    })
   } catch {
     // The client's own message quotes the URL, which may hold a password.
     throw new ConfigError('REDIS_URL', 'is not a URL of Redis: use one such as redis://redis:6379')
@@ -87,7 +95,7 @@ async function createStore (fastify: FastifyInstance): Promise<Store> {
   client.on('error', () => { /* reported by the next attempt */ })
   fastify.addHook('onClose', async () => { client.destroy() })
   // A Redis that is not there yet does not keep sign-in from starting: the client goes on trying.
-  await Promise.race([client.connect(), once(client, 'error')])
+  await Promise.race([client.connect(), once(client, 'error'), after(redisDeadline, undefined, { ref: false })])
   return withFallback(createRedisStore(client), memory, fastify.log)
 }
 
@@ -116,15 +124,18 @@ async function throttle (fastify: FastifyInstance): Promise<void> {
   function loginCounters (email: string, address: string | undefined): Counter[] {
     const limit = { limit: config.LOGIN_LIMIT_PER_ACCOUNT, windowSeconds: config.LOGIN_WINDOW_SECONDS, isCleared: true }
     // Without an address an account's limit is one for all callers: there is never one bucket for everybody.
-    if (address === undefined) return [{ ...limit, key: digest(`login account ${email}`) }]
+    const withoutAddress = { ...limit, key: digest(`login account ${email}`) }
+    if (config.CLIENT_ADDRESS_HEADER === undefined) return [withoutAddress]
+    const ceiling = {
+      key: digest(`login account ${email} ceiling`),
+      limit: config.LOGIN_CEILING_PER_ACCOUNT,
+      windowSeconds: config.LOGIN_CEILING_WINDOW_SECONDS,
+      isCleared: true
+    }
+    if (address === undefined) return [withoutAddress, ceiling]
     return [
       { ...limit, key: digest(`login account ${email} address ${address}`) },
-      {
-        key: digest(`login account ${email} ceiling`),
-        limit: config.LOGIN_CEILING_PER_ACCOUNT,
-        windowSeconds: config.LOGIN_CEILING_WINDOW_SECONDS,
-        isCleared: true
-      },
+      ceiling,
       {
         key: digest(`login address ${address}`),
         limit: config.LOGIN_LIMIT_PER_ADDRESS,

@@ -42,9 +42,11 @@ export function createMemoryStore (maxKeys: number): Store {
 
   function makeRoom (): void {
     for (const [key, { endsAt }] of windows) if (endsAt <= Date.now()) windows.delete(key)
-    if (windows.size < maxKeys) return
+    // Room for many, also where some windows had ended: with room for a few the next key would scan them all again.
+    const excess = windows.size - Math.floor(maxKeys * (1 - droppedShare))
+    if (excess <= 0) return
     const count = ({ failed, inFlight }: Window): number => failed + inFlight
-    const lowest = [...windows].sort(([, a], [, b]) => count(a) - count(b)).slice(0, Math.ceil(maxKeys * droppedShare))
+    const lowest = [...windows].sort(([, a], [, b]) => count(a) - count(b)).slice(0, excess)
     for (const [key] of lowest) windows.delete(key)
   }
 

@@ -12,6 +12,13 @@ t.test('the user is created with the normalised email and a hash, and answered a
   t.match(asked[0]?.variables, { email: 'a@b.test', password: /^\$argon2id\$v=19\$m=8,t=1,p=1\$/ })
 })
 
+t.test('an answer with a hash in it is not cached', async (t) => {
+  const { url } = await hasuraOf(t, { CreateUser: created('$argon2id$stored') })
+  const { inject } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
+  const payload = { input: { email: 'a@b.test', password: 'a-password' } }
+  t.equal((await inject({ url: '/signup', payload })).headers['cache-control'], 'no-store')
+})
+
 t.test('SIGNUP_PASSWORD_FIELD=redacted keeps the hash to itself', async (t) => {
   const { url } = await hasuraOf(t, { CreateUser: created('$argon2id$stored') })
   const { call } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url, SIGNUP_PASSWORD_FIELD: 'redacted' })

@@ -261,8 +261,21 @@ t.test('Redis: that hangs is one that fails', { skip }, async (t) => {
   t.equal(log().filter(({ msg }) => /^Redis failed/.test(String(msg))).length, 1)
   child.kill('SIGCONT')
   // What it was asked meanwhile takes no place.
-  while (!log().some(({ msg }) => msg === 'Redis is back')) await right()
+  while (!log().some(({ msg }) => msg === 'Redis is back')) {
+    await right()
+    await after(50)
+  }
   t.equal((await right()).status, 200)
+})
+
+t.test('Redis: that accepts connections and says nothing is no reason not to start', async (t) => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  t.teardown(() => silent.close())
+  const { port } = silent.address() as AddressInfo
+  const { right, wrong } = await start(t, { REDIS_URL: `redis://127.0.0.1:${port}` })
+  t.equal((await right()).status, 200)
+  t.equal((await wrong()).status, 401)
 })
 
 t.test('Redis: that is not there at the start is no reason not to start', async (t) => {
@@ -295,6 +308,14 @@ t.test('one client under two spellings of its address is one', async (t) => {
   await times(10, async () => wrong('2001:db8::1'))
   t.equal((await right('2001:0DB8:0000:0000:1:2:3:4')).status, 429)
   t.equal((await right('2001:db8:1::1')).status, 200)
+  t.equal((await right('64:ff9b::c000:201')).status, 429, 'the IPv4 address behind NAT64')
+  t.equal((await right('64:ff9b::c000:202')).status, 200)
+})
+
+t.test('an attempt without the address that is wanted counts for the ceiling, too', async (t) => {
+  const { right, wrong } = await start(t, { LOGIN_CEILING_PER_ACCOUNT: '3' })
+  for (let i = 0; i < 3; i++) t.equal((await wrong()).status, 401)
+  t.equal((await right('192.0.2.1')).status, 429)
 })
 
 t.test('an unknown account is limited exactly like a known one', async (t) => {

@@ -41,12 +41,15 @@ function settingsOf (env: Environment): Sandbox['settings'] {
   return { ...developmentDefaults, ...Object.fromEntries(set) }
 }
 
-async function listen (server: FastifyInstance, variable: 'PORT' | 'SANDBOX_PORT', port: string): Promise<string> {
-  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
-    throw new Error(`${variable} must be a port number, 0 to 65535; 0 takes a free one`)
-  }
+function portOf (settings: Sandbox['settings'], variable: 'PORT' | 'SANDBOX_PORT'): number {
+  const port = Number(settings[variable])
+  if (/^\d{1,5}$/.test(settings[variable]) && port <= 65_535) return port
+  throw new Error(`${variable} must be a port number, 0 to 65535; 0 takes a free one`)
+}
+
+async function listen (server: FastifyInstance, variable: 'PORT' | 'SANDBOX_PORT', port: number): Promise<string> {
   try {
-    return await server.listen({ host: '127.0.0.1', port: Number(port) })
+    return await server.listen({ host: '127.0.0.1', port })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
     throw new Error(`Port ${port} is taken by another process: set ${variable} to a free one, or to 0`)
@@ -65,6 +68,7 @@ export async function startSandbox (
   { env, log, hasura = `${project}hasura` }: { env: Environment, log: Log, hasura?: string }
 ): Promise<Sandbox> {
   const settings = settingsOf(env)
+  const [port, sandboxPort] = [portOf(settings, 'PORT'), portOf(settings, 'SANDBOX_PORT')]
   const opened: Array<() => Promise<unknown>> = []
   const close = async (): Promise<void> => {
     for (const close of opened.splice(0).reverse()) await close()
@@ -87,12 +91,12 @@ export async function startSandbox (
     const execute = createExecute({ db: database.db, tables, actions: metadata.actions, callAction })
     const hasuraServer = createGraphqlServer({ authenticate, execute, report: (error) => { log(String(error)) } })
     opened.push(() => hasuraServer.close())
-    const hasuraUrl = await listen(hasuraServer, 'SANDBOX_PORT', settings.SANDBOX_PORT)
+    const hasuraUrl = await listen(hasuraServer, 'SANDBOX_PORT', sandboxPort)
 
     const service = Fastify(serverOptions())
     opened.push(() => service.close())
     await service.register(app, { env: { ...settings, HASURA_GRAPHQL_ENDPOINT: hasuraUrl, HOST: '127.0.0.1' } })
-    const serviceUrl = await listen(service, 'PORT', settings.PORT)
+    const serviceUrl = await listen(service, 'PORT', port)
     variables.ACTION_BASE_URL = serviceUrl
     return { hasuraUrl, serviceUrl, settings, close }
   } catch (error) {

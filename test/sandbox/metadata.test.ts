@@ -1,8 +1,11 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { readCatalogue } from '../../src/sandbox/catalogue.ts'
+import { openDatabase } from '../../src/sandbox/database.ts'
 import { loadMetadata } from '../../src/sandbox/metadata.ts'
-import { hasura, sandbox, temporaryFolder } from '../sandbox.ts'
+import { checkPermissions } from '../../src/sandbox/sql.ts'
+import { dataFolder, hasura, temporaryFolder } from '../sandbox.ts'
 
 const tables = 'metadata/databases/default/tables'
 
@@ -67,11 +70,16 @@ t.test('metadata that do not fit the database stop it, too', async (t) => {
     ['public_user_role.yaml', 'foreign_key_constraint_on: user_id', 'foreign_key_constraint_on: id',
       'The relationship user_role.user needs a foreign key on user_role.id between two tracked tables']
   ]
+  const { db, close } = await openDatabase(dataFolder(t), hasura, () => { /* quiet */ })
+  t.teardown(close)
   for (const [file, from, to, message] of table) {
     const project = temporaryFolder(t)
     cpSync(hasura, project, { recursive: true })
     const path = join(project, tables, file)
     writeFileSync(path, readFileSync(path, 'utf8').replace(from, to))
-    await t.rejects(sandbox(t, { project }), { message }, message)
+    const start = async (): Promise<void> => {
+      checkPermissions(await readCatalogue(db, loadMetadata(join(project, 'metadata'))))
+    }
+    await t.rejects(start(), { message }, message)
   }
 })

@@ -47,16 +47,16 @@ async function inTime<Result> (command: Promise<Result>): Promise<Result> {
 /** Uses Redis, and memory for as long as Redis fails; the log says so once. */
 function withFallback (redis: Store, memory: Store, log: FastifyBaseLogger): Store {
   let isDown = false
-  let triedAgainAt = 0
+  let tryAgainAt = 0
   const failed = (error: unknown): void => {
     if (!isDown) log.error({ err: error }, 'Redis failed: attempts are counted in the memory of this process')
     isDown = true
-    triedAgainAt = Date.now() + redisRest
+    tryAgainAt = Date.now() + redisRest
   }
   return {
     async reserve (counters) {
       // One that hangs would else keep every attempt waiting.
-      if (Date.now() < triedAgainAt) return memory.reserve(counters)
+      if (Date.now() < tryAgainAt) return memory.reserve(counters)
       const reserving = redis.reserve(counters)
       try {
         const reservation = await inTime(reserving)

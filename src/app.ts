@@ -3,14 +3,17 @@ import fp from 'fastify-plugin'
 import { login } from './actions/login.ts'
 import { signup } from './actions/signup.ts'
 import actionSecret from './plugins/action-secret.ts'
+import attempt from './plugins/attempt.ts'
 import blocklist from './plugins/blocklist.ts'
 import clientAddress from './plugins/client-address.ts'
 import config from './plugins/config.ts'
 import type { Environment } from './plugins/config.ts'
+import connections from './plugins/connections.ts'
 import digest from './plugins/digest.ts'
 import hasura from './plugins/hasura.ts'
 import http from './plugins/http.ts'
 import jwt from './plugins/jwt.ts'
+import metrics from './plugins/metrics.ts'
 import password from './plugins/password.ts'
 import throttle from './plugins/throttle.ts'
 
@@ -23,6 +26,9 @@ export { serverOptions } from './plugins/http.ts'
  */
 async function app (fastify: FastifyInstance, { env }: { env: Environment }): Promise<void> {
   await fastify.register(config, { env })
+  await fastify.register(metrics)
+  await fastify.register(connections)
+  await fastify.register(attempt)
   await fastify.register(http)
   await fastify.register(digest)
   await fastify.register(clientAddress)

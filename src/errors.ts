@@ -22,6 +22,8 @@ const statusOf = {
 
 export type ErrorCode = keyof typeof statusOf
 
+export const errorCodes = Object.keys(statusOf)
+
 interface ActionErrorOptions {
   /** What went wrong underneath: goes to the log, never to the caller. */
   cause?: unknown
@@ -35,7 +37,11 @@ export class ActionError extends Error {
   readonly headers: Record<string, string>
 
   constructor (code: ErrorCode, message: string, { cause, headers = {} }: ActionErrorOptions = {}) {
+    // A refusal is an answer and no bug: capturing where it was made would cost a tenth of it.
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
     super(message, { cause })
+    Error.stackTraceLimit = stackTraceLimit
     this.name = 'ActionError'
     this.code = code
     this.statusCode = statusOf[code]
@@ -49,4 +55,15 @@ export class ActionError extends Error {
   toJSON (): { message: string, extensions: { path: '$', code: ErrorCode } } {
     return { message: this.message, extensions: { path: '$', code: this.code } }
   }
+}
+
+/**
+ * A refusal of what there is too much of, with the time after which to try again (RFC 9110, section 10.2.3).
+ *
+ * @param what - in words, as the beginning of the message
+ */
+export function tryAgainLater (code: 'rate-limited' | 'overloaded', what: string, milliseconds: number): ActionError {
+  const seconds = Math.ceil(milliseconds / 1000)
+  const headers = { 'retry-after': String(seconds) }
+  return new ActionError(code, `${what}: try again in ${seconds} second${seconds === 1 ? '' : 's'}`, { headers })
 }

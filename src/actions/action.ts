@@ -29,10 +29,8 @@ export function registerAction<Input extends object, Output extends object> (
   fastify: FastifyInstance, { name, input, output, handler }: Action<Input, Output>
 ): void {
   fastify.post<{ Body: { input: Input } }>(`/${name.toLowerCase()}`, {
-    onRequest: [
-      async (request) => { request.attempt.event = name.toLowerCase() },
-      fastify.checkActionSecret
-    ],
+    config: { action: name.toLowerCase() },
+    onRequest: fastify.checkActionSecret,
     schema: {
       body: {
         type: 'object',

@@ -103,7 +103,14 @@ export const configSchema = {
     },
     HEADERS_TIMEOUT_SECONDS: seconds(10, 300),
     REQUEST_TIMEOUT_SECONDS: seconds(15, 300),
-    KEEP_ALIVE_TIMEOUT_SECONDS: seconds(72, 3600)
+    KEEP_ALIVE_TIMEOUT_SECONDS: seconds(72, 3600),
+    METRICS_PORT: {
+      type: 'integer', minimum: 0, maximum: 65535, description: 'a port number, 0 to 65535; 0 takes a free one'
+    },
+    SHUTDOWN_DELAY_SECONDS: {
+      type: 'integer', minimum: 0, maximum: 300, default: 0, description: 'a number of seconds from 0 to 300'
+    },
+    SHUTDOWN_GRACE_SECONDS: seconds(20, 300)
   }
 } as const
 
@@ -162,7 +169,8 @@ async function config (fastify: FastifyInstance, { env }: { env: Environment }):
   } catch (error) {
     throw explain(error)
   }
-  const { HOST, LOG_LEVEL, ACTION_SECRET, ARGON2_MEMORY_KIB, ARGON2_PASSES, ARGON2_LANES } = fastify.config
+  const { HOST, PORT, METRICS_PORT, LOG_LEVEL, ACTION_SECRET } = fastify.config
+  const { ARGON2_MEMORY_KIB, ARGON2_PASSES, ARGON2_LANES } = fastify.config
   fastify.log.level = LOG_LEVEL
   if (ARGON2_MEMORY_KIB < 8 * ARGON2_LANES) {
     throw new ConfigError('ARGON2_MEMORY_KIB', 'is too small: Argon2 needs at least 8 KiB for each of ARGON2_LANES')
@@ -170,6 +178,9 @@ async function config (fastify: FastifyInstance, { env }: { env: Environment }):
   // The bound within which a stored hash is run at all (see password.ts): our own hashes must stay inside it.
   if (ARGON2_MEMORY_KIB * ARGON2_PASSES > 1_048_576) {
     throw new ConfigError('ARGON2_PASSES', 'is too large: ARGON2_MEMORY_KIB times ARGON2_PASSES may be 1048576 at most')
+  }
+  if (METRICS_PORT !== undefined && METRICS_PORT !== 0 && METRICS_PORT === PORT) {
+    throw new ConfigError('METRICS_PORT', 'is PORT, too: metrics have a port of their own, set it to another one')
   }
   if (ACTION_SECRET !== undefined) return
   if (!isLoopback(HOST)) {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { isUtf8 } from 'node:buffer'
@@ -15,19 +16,22 @@ import type { ErrorCode } from '../errors.ts'
  *
  * @param stream - where the log goes; standard output by default
  */
-export function serverOptions (stream: { write (line: string): void } = process.stdout) {
+export function serverOptions (stream?: { write (line: string): void }) {
   return {
     // How often connections are held against the limits of time, which the configuration sets.
     // Node's own refusal of a request without a host has no body; ours is in the hook below.
     http: { connectionsCheckingInterval: 1_000, requireHostHeader: false },
     logController: new LogController({ disableRequestLogging: true }),
+    // Unique among replicas: Hasura gets it as the id of what is asked of it, and logs it.
+    genReqId: () => randomUUID(),
     // While closing, requests on open connections are still answered: a 503 would reach clients as "internal error".
     return503OnClosing: false,
-    logger: { stream },
+    // Pino's own way to standard output is shorter than that through process.stdout.
+    logger: stream === undefined ? true : { stream },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
     schemaErrorFormatter: describeInvalidInput,
     clientErrorHandler: answerBrokenRequest,
-    frameworkErrors: (error, _request, reply) => { answerError(error, reply) }
+    frameworkErrors: answerFrameworkError
   } satisfies FastifyHttpOptions<Server>
 }
 
@@ -49,8 +53,15 @@ function answerError (cause: FastifyError, reply: FastifyReply): void {
   const error = toActionError(cause)
   // What the framework refuses before any hook has no attempt yet.
   reply.request.attempt = { ...reply.request.attempt, code: error.code }
-  if (error.statusCode >= 500) reply.log.error({ err: error.cause }, error.message)
+  if (error.cause !== undefined && error.statusCode >= 500) reply.log.error({ err: error.cause }, error.message)
   void reply.code(error.statusCode).headers(error.headers).type('application/json; charset=utf-8').send(error.toJSON())
+}
+
+/** Answers what Fastify refuses before any hook, such as a path that cannot be decoded. */
+function answerFrameworkError (cause: FastifyError, { server }: FastifyRequest, reply: FastifyReply): void {
+  const { code, statusCode } = toActionError(cause)
+  server.refused(code, statusCode)
+  answerError(cause, reply)
 }
 
 /** Names the field that the JSON Schema of an action refuses. Values are never repeated. */
@@ -76,12 +87,13 @@ const nodeCodes: Record<string, [ErrorCode, string]> = {
 }
 
 /** Answers what Node's HTTP parser refuses before Fastify sees it, in the same shape as every other error. */
-function answerBrokenRequest (cause: Error & { code?: string }, socket: Socket): void {
+function answerBrokenRequest (this: FastifyInstance, cause: Error & { code?: string }, socket: Socket): void {
   if (cause.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
   }
   const error = new ActionError(...(nodeCodes[String(cause.code)] ?? ['bad-request', 'The request is not valid HTTP']))
+  this.refused(error.code, error.statusCode)
   const body = JSON.stringify(error)
   socket.write([
     `HTTP/1.1 ${error.statusCode} ${String(STATUS_CODES[error.statusCode])}`, 'Content-Type: application/json; charset=utf-8',
@@ -91,32 +103,18 @@ function answerBrokenRequest (cause: Error & { code?: string }, socket: Socket):
   socket.destroy()
 }
 
-function refuseExpectation (_request: IncomingMessage, response: ServerResponse): void {
+function refuseExpectation (this: FastifyInstance, _request: IncomingMessage, response: ServerResponse): void {
   const error = new ActionError('expectation-failed', 'The only expectation supported is 100-continue')
   const body = JSON.stringify(error)
+  this.refused(error.code, error.statusCode)
   response.writeHead(error.statusCode, {
     'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body), 'connection': 'close'
   }).end(body)
 }
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** For the log line of the request: which action, whose account as a keyed digest, and how it ended. */
-    attempt: { event?: string, account?: string, userId?: number, code?: ErrorCode }
-    /** Aborted where the connection closes before the answer is out. */
-    callerGone: AbortSignal
-  }
-}
-
-/** The one line that a request leaves. */
-function logRequest (request: FastifyRequest, result: object): void {
-  const { method, routeOptions: { url: path = null }, attempt: { event, account, userId, code } } = request
-  request.log.info({ method, path, event, account, userId, code, ...result }, 'request')
-}
-
 /**
  * What every route shares: unknown paths and methods are refused before anything else is looked at, bodies are JSON in
- * UTF-8 without a content encoding, every error has the one shape, and every request leaves one line in the log.
+ * UTF-8 without a content encoding, and every error has the one shape.
  */
 async function http (fastify: FastifyInstance): Promise<void> {
   const { server, config } = fastify
@@ -124,27 +122,9 @@ async function http (fastify: FastifyInstance): Promise<void> {
   server.requestTimeout = config.REQUEST_TIMEOUT_SECONDS * 1000
   server.keepAliveTimeout = config.KEEP_ALIVE_TIMEOUT_SECONDS * 1000
 
-  fastify.decorateRequest('attempt')
-  fastify.decorateRequest('callerGone')
-  fastify.addHook('onRequest', async (request, reply) => {
-    const gone = new AbortController()
-    request.attempt = {}
-    request.callerGone = gone.signal
-    reply.raw.once('close', () => {
-      if (reply.raw.writableFinished) return
-      gone.abort()
-      // There will be no response, whose line this one stands for.
-      logRequest(request, { outcome: 'gone' })
-    })
-  })
-  server.on('checkExpectation', refuseExpectation)
+  server.on('checkExpectation', refuseExpectation.bind(fastify))
 
   fastify.setErrorHandler<FastifyError>((error, _request, reply) => { answerError(error, reply) })
-
-  // A kept-alive connection that is busy when the server closes would else hold the process for as long as it is idle.
-  let isClosing = false
-  fastify.addHook('preClose', async () => { isClosing = true })
-  fastify.addHook('onSend', async (_request, reply) => { if (isClosing) void reply.header('connection', 'close') })
 
   // Kept here because `fastify.hasRoute` takes a pattern, and throws at a path that is none.
   const methods = new Map<string, string[]>()
@@ -183,14 +163,6 @@ async function http (fastify: FastifyInstance): Promise<void> {
     }
     throw new ActionError('invalid-json', 'The request body is not valid JSON in UTF-8')
   })
-
-  fastify.addHook('onResponse', async (request, reply) => {
-    logRequest(request, {
-      status: reply.statusCode,
-      outcome: reply.statusCode < 400 ? 'success' : 'failure',
-      milliseconds: Math.round(reply.elapsedTime)
-    })
-  })
 }
 
-export default fp(http, { name: 'http', fastify: '5.x', dependencies: ['config'] })
+export default fp(http, { name: 'http', fastify: '5.x', dependencies: ['config', 'attempt'] })

@@ -6,7 +6,10 @@ import Fastify from 'fastify'
 import type { InjectOptions } from 'fastify'
 import t from 'tap'
 import config from '../../src/plugins/config.ts'
+import attempt from '../../src/plugins/attempt.ts'
+import connections from '../../src/plugins/connections.ts'
 import http, { serverOptions } from '../../src/plugins/http.ts'
+import metrics from '../../src/plugins/metrics.ts'
 import { failure, service, settings } from '../service.ts'
 
 const json = { 'content-type': 'application/json' }
@@ -121,6 +124,9 @@ t.test('a bug is an honest 500, its cause in the log alone', async (t) => {
   const fastify = Fastify(serverOptions({ write: (line) => { lines.push(line) } }))
   t.teardown(() => fastify.close())
   await fastify.register(config, { env: settings })
+  await fastify.register(metrics)
+  await fastify.register(connections)
+  await fastify.register(attempt)
   await fastify.register(http)
   fastify.get('/bug', () => { throw new Error('the cause') })
   const response = await fastify.inject('/bug')
@@ -131,11 +137,11 @@ t.test('a bug is an honest 500, its cause in the log alone', async (t) => {
 t.test('every request leaves one line, without its query string or body', async (t) => {
   const { inject, log } = await service(t)
   await inject({ url: '/login?secret=1', payload: { input: { email: 'no', password: 'hunter22' } } })
-  const [{ time, milliseconds, pid, hostname, ...line } = {}] = log()
+  const [{ time, milliseconds, pid, hostname, reqId, ...line } = {}] = log()
   t.ok([time, milliseconds, pid, hostname].every(value => value !== undefined))
+  t.match(reqId, /^[\da-f-]{36}$/)
   t.strictSame(line, {
     level: 30,
-    reqId: 'req-1',
     method: 'POST',
     path: '/login',
     status: 400,

@@ -1,0 +1,63 @@
+import type { Socket } from 'node:net'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+
+type OnGone = (reply: FastifyReply) => void
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Aborted where the connection closes before the answer is out. */
+    callerGone: AbortSignal
+  }
+  interface FastifyInstance {
+    /** Adds what is called for each request whose connection closes before its answer is out. */
+    onGone: (listener: OnGone) => void
+  }
+}
+
+/** Milliseconds after the end has begun in which a connection may still bring its first request. */
+const lastChance = 100
+
+/** Which requests are under way on which connection: Fastify's own hooks do not run for a caller that is gone. */
+async function connections (fastify: FastifyInstance): Promise<void> {
+  const underWay = new Map<Socket, Set<FastifyReply>>()
+  const listeners: OnGone[] = []
+
+  // Made where somebody asks for it: most refusals end before that.
+  const controllers = new WeakMap<FastifyRequest, AbortController>()
+  function controllerOf (request: FastifyRequest): AbortController {
+    const controller = controllers.get(request) ?? new AbortController()
+    controllers.set(request, controller)
+    return controller
+  }
+
+  fastify.decorate('onGone', (listener) => { listeners.push(listener) })
+  fastify.decorateRequest('callerGone', { getter () { return controllerOf(this).signal } })
+
+  // By connection and not by response: that of a pipelined request hears nothing of the connection before its turn.
+  fastify.server.on('connection', (socket: Socket) => {
+    const replies = new Set<FastifyReply>()
+    underWay.set(socket, replies)
+    socket.once('close', () => {
+      underWay.delete(socket)
+      for (const reply of replies) {
+        controllerOf(reply.request).abort()
+        for (const listener of listeners) listener(reply)
+      }
+    })
+  })
+  fastify.addHook('onRequest', async (request, reply) => {
+    const replies = underWay.get(request.raw.socket)
+    replies?.add(reply)
+    reply.raw.once('finish', () => { replies?.delete(reply) })
+  })
+
+  // Node.js takes a connection that has not brought a request yet for a busy one, and the process would wait for it.
+  fastify.addHook('preClose', async () => {
+    setTimeout(() => {
+      for (const [socket, replies] of underWay) if (replies.size === 0) socket.destroy()
+    }, lastChance).unref()
+  })
+}
+
+export default fp(connections, { name: 'connections', fastify: '5.x' })

@@ -1,23 +1,25 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { ActionError } from '../errors.ts'
 import type { CreateUserOutput, MutationSignupArgs } from '../generated/actions.ts'
 import { CreateUserDocument } from '../generated/operations.ts'
-import { HasuraError } from '../plugins/hasura.ts'
+import { HasuraError } from '../hasura/answer.ts'
 import { registerAction } from './action.ts'
 import { checkPasswordPolicy, normalizeEmail, normalizePassword } from './credentials.ts'
 
-/** A taken email. Not-null and foreign-key violations have the same code, so the constraint is looked for by name. */
+/** Not-null and foreign-key violations have the same code as a taken email, so the constraint is looked for by name. */
+const emailConstraint = '"user_email_key"'
+
 function isDuplicateEmail (error: unknown): error is HasuraError {
-  return error instanceof HasuraError && error.code === 'constraint-violation' && error.message.includes('"user_email_key"')
+  return error instanceof HasuraError && error.code === 'constraint-violation' && error.message.includes(emailConstraint)
 }
 
 /** `Signup`: hashes the password, creates the user, answers with the created user. */
 export async function signup (fastify: FastifyInstance): Promise<void> {
   const { config, digest, hasura, isCommonPassword, password: passwords, throttle } = fastify
 
-  async function createUser (email: string, password: string) {
+  async function createUser (email: string, password: string, request: FastifyRequest) {
     try {
-      const { insert_user_one: user } = await hasura.request(CreateUserDocument, { email, password })
+      const { insert_user_one: user } = await hasura.request(CreateUserDocument, { email, password }, request)
       return user
     } catch (error) {
       if (isDuplicateEmail(error)) throw new ActionError('constraint-violation', error.message, { cause: error })
@@ -36,7 +38,7 @@ export async function signup (fastify: FastifyInstance): Promise<void> {
       request.attempt.account = digest(email)
 
       const user = await throttle.signup(request, async () => (
-        createUser(email, await passwords.hash(password, request.callerGone))
+        createUser(email, await passwords.hash(password, request.callerGone), request)
       ))
       if (user === null) throw new Error('Hasura created the user and did not return it')
       request.attempt.userId = user.id

@@ -12,6 +12,11 @@ function limit<Default extends number> (default_: Default, what: string) {
   return { type: 'integer', minimum: 1, maximum: 1_000_000, default: default_, description } as const
 }
 
+function bytes<Default extends number> (default_: Default, minimum: number) {
+  const description = `a number of bytes from ${minimum} to 104857600`
+  return { type: 'integer', minimum, maximum: 104_857_600, default: default_, description } as const
+}
+
 function seconds<Default extends number> (default_: Default, maximum = 86_400) {
   const description = `a number of seconds from 1 to ${maximum}`
   return { type: 'integer', minimum: 1, maximum, default: default_, description } as const
@@ -87,7 +92,11 @@ export const configSchema = {
     REDIS_URL: {
       type: 'string', pattern: '^rediss?://', description: 'a URL such as redis://redis:6379'
     },
-    HASURA_TIMEOUT_SECONDS: seconds(10, 300),
+    HASURA_TIMEOUT_SECONDS: seconds(8, 300),
+    HASURA_CONNECT_TIMEOUT_SECONDS: seconds(2, 300),
+    HASURA_HEADERS_TIMEOUT_SECONDS: seconds(6, 300),
+    HASURA_BODY_TIMEOUT_SECONDS: seconds(2, 300),
+    HASURA_ANSWER_LIMIT_BYTES: bytes(1_048_576, 1024),
     LOGIN_LIMIT_PER_ACCOUNT: limit(10, 'attempts'),
     LOGIN_LIMIT_PER_ADDRESS: limit(100, 'attempts'),
     LOGIN_WINDOW_SECONDS: seconds(900),

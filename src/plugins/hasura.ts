@@ -1,22 +1,15 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { Counter, Histogram } from 'prom-client'
 import { Pool } from 'undici'
 import { ActionError } from '../errors.ts'
 import type { TypedDocumentString } from '../generated/operations.ts'
+import { HasuraError, readAnswer } from '../hasura/answer.ts'
+import { withRetry } from '../hasura/retry.ts'
 import { ConfigError } from './config.ts'
+import { buckets } from './metrics.ts'
 
-/** An error that Hasura reports for an operation: its message, its `extensions.code` and its `extensions.path`. */
-export class HasuraError extends Error {
-  readonly code: string
-  readonly path: string
-
-  constructor (message: string, code: string, path: string) {
-    super(message)
-    this.name = 'HasuraError'
-    this.code = code
-    this.path = path
-  }
-}
+type Caller = Pick<FastifyRequest, 'id' | 'headers'>
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -24,42 +17,31 @@ declare module 'fastify' {
       /**
        * Runs one of the operations in `graphql/` with the admin secret.
        *
+       * @param caller - the request that it is for: its id and its W3C trace context go along
        * @returns the `data` of the answer
        * @throws HasuraError with the first error that Hasura reports
        * @throws ActionError `hasura-unavailable` where there is no answer, or none that is GraphQL
        */
       request: <Result, Variables>(
-        document: TypedDocumentString<Result, Variables>, variables: Variables
+        document: TypedDocumentString<Result, Variables>, variables: Variables, caller?: Caller
       ) => Promise<Result>
     }
   }
 }
 
-interface GraphQLAnswer {
-  data?: unknown
-  errors?: Array<{ message?: unknown, extensions?: { code?: unknown, path?: unknown } } | null>
-}
-
-/**
- * Reads an answer of `/v1/graphql`. The HTTP status proves nothing: Hasura answers 200 for every GraphQL error. Only
- * message, code and path are kept, because `extensions.internal` repeats the arguments, hashes included.
- */
-function readAnswer (text: string): unknown {
-  const { data, errors } = JSON.parse(text) as GraphQLAnswer
-  const error = Array.isArray(errors) ? errors[0] : undefined
-  if (typeof error?.message === 'string') {
-    const { code, path } = error.extensions ?? {}
-    throw new HasuraError(error.message, String(code), String(path))
-  }
-  if (typeof data === 'object' && data !== null && !Array.isArray(data)) return data
-  throw new TypeError('the answer is not GraphQL')
-}
-
-/** What may be logged of a failure: a parser's message, and undici's `data`, hold the answer and so a stored hash. */
+/** What may be logged of a failure: undici's `data` holds the answer, and so a stored hash. */
 function describeFailure (error: unknown): Error {
-  if (error instanceof SyntaxError) return new Error('the answer is not JSON')
   const { name, code, message } = error as NodeJS.ErrnoException
-  return new Error([name, code, message].filter(Boolean).join(' '))
+  // A DOMException's code is a number of an old list.
+  return new Error([name, typeof code === 'string' ? code : '', message].filter(Boolean).join(' '))
+}
+
+/** https://www.w3.org/TR/trace-context/#traceparent-header */
+const traceparent = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/
+
+function tracingHeaders ({ id, headers }: Caller): Record<string, string> {
+  const trace = String(headers['traceparent'])
+  return { 'x-request-id': id, ...(traceparent.test(trace) && { traceparent: trace }) }
 }
 
 function parseEndpoint (endpoint: string): URL {
@@ -73,26 +55,72 @@ function parseEndpoint (endpoint: string): URL {
   return url
 }
 
-/** `fastify.hasura`: the client for Hasura, on a pool of kept-alive connections. */
-async function hasura (fastify: FastifyInstance): Promise<void> {
-  const url = parseEndpoint(fastify.config.HASURA_GRAPHQL_ENDPOINT)
+/** How an answer is got: a pool of kept-alive connections, within the configured bounds of time and size. */
+function createSend (fastify: FastifyInstance) {
+  const { config } = fastify
+  const url = parseEndpoint(config.HASURA_GRAPHQL_ENDPOINT)
   const path = `${url.pathname.replace(/\/$/, '')}/v1/graphql`
-  const headers = {
-    'content-type': 'application/json',
-    'x-hasura-admin-secret': fastify.config.HASURA_GRAPHQL_ADMIN_SECRET
-  }
-  const timeout = fastify.config.HASURA_TIMEOUT_SECONDS * 1000
-  const pool = new Pool(url.origin, { connections: 64, maxResponseSize: 1_048_576 })
+  const ownHeaders = { 'content-type': 'application/json', 'x-hasura-admin-secret': config.HASURA_GRAPHQL_ADMIN_SECRET }
+  const pool = new Pool(url.origin, {
+    connections: 64,
+    connect: { timeout: config.HASURA_CONNECT_TIMEOUT_SECONDS * 1000 },
+    headersTimeout: config.HASURA_HEADERS_TIMEOUT_SECONDS * 1000,
+    bodyTimeout: config.HASURA_BODY_TIMEOUT_SECONDS * 1000,
+    maxResponseSize: config.HASURA_ANSWER_LIMIT_BYTES
+  })
   fastify.addHook('onClose', async () => { await pool.destroy() })
 
+  return async (body: string, headers: Record<string, string>, signal: AbortSignal): Promise<unknown> => {
+    const response = await pool.request({ method: 'POST', path, headers: { ...ownHeaders, ...headers }, body, signal })
+    return readAnswer(response.statusCode, await response.body.text())
+  }
+}
+
+function createMetrics ({ metrics }: FastifyInstance) {
+  const registers = [metrics]
+  return {
+    duration: new Histogram({
+      registers,
+      buckets,
+      name: 'hasura_jwt_auth_hasura_request_duration_seconds',
+      help: 'Time of an operation on Hasura by name and outcome: success, error (reported by Hasura) or unavailable',
+      labelNames: ['operation', 'outcome']
+    }),
+    retries: new Counter({
+      registers,
+      name: 'hasura_jwt_auth_hasura_retries_total',
+      help: 'Operations that were sent to Hasura once more',
+      labelNames: ['operation']
+    })
+  }
+}
+
+/** `fastify.hasura`: the client for Hasura. */
+async function hasura (fastify: FastifyInstance): Promise<void> {
+  const send = createSend(fastify)
+  const timeout = fastify.config.HASURA_TIMEOUT_SECONDS * 1000
+  const { duration, retries } = createMetrics(fastify)
+
   fastify.decorate('hasura', {
-    async request<Result, Variables> (document: TypedDocumentString<Result, Variables>, variables: Variables) {
+    async request<Result, Variables> (
+      document: TypedDocumentString<Result, Variables>, variables: Variables, caller?: Caller
+    ) {
+      const query = document.toString()
+      const [, kind = '', operation = ''] = /(query|mutation) (\w+)/.exec(query) ?? []
+      const body = JSON.stringify({ query, variables })
+      const headers = caller === undefined ? {} : tracingHeaders(caller)
+      const signal = AbortSignal.timeout(timeout)
+      const stop = duration.startTimer({ operation })
+      const onRetry = (error: unknown): void => {
+        fastify.log.warn({ err: describeFailure(error), operation }, 'Hasura is asked once more')
+        retries.inc({ operation })
+      }
       try {
-        const body = JSON.stringify({ query: document.toString(), variables })
-        const signal = AbortSignal.timeout(timeout)
-        const response = await pool.request({ method: 'POST', path, headers, body, signal })
-        return readAnswer(await response.body.text()) as Result
+        const data = await withRetry(kind, async () => send(body, headers, signal), onRetry)
+        stop({ outcome: 'success' })
+        return data as Result
       } catch (cause) {
+        stop({ outcome: cause instanceof HasuraError ? 'error' : 'unavailable' })
         if (cause instanceof HasuraError) throw cause
         throw new ActionError('hasura-unavailable', 'Hasura is unavailable', { cause: describeFailure(cause) })
       }
@@ -100,4 +128,4 @@ async function hasura (fastify: FastifyInstance): Promise<void> {
   })
 }
 
-export default fp(hasura, { name: 'hasura', fastify: '5.x', dependencies: ['config'] })
+export default fp(hasura, { name: 'hasura', fastify: '5.x', dependencies: ['config', 'metrics'] })

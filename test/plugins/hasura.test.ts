@@ -1,18 +1,28 @@
 import type { RequestListener } from 'node:http'
 import Fastify from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { Test } from 'tap'
-import { UserByEmailDocument } from '../../src/generated/operations.ts'
+import type { ActionError } from '../../src/errors.ts'
+import { CreateUserDocument, UserByEmailDocument } from '../../src/generated/operations.ts'
 import config from '../../src/plugins/config.ts'
 import hasura from '../../src/plugins/hasura.ts'
-import { hasuraOf, serverOf, settings } from '../service.ts'
+import metrics from '../../src/plugins/metrics.ts'
+import { hasuraOf, serverOf, service, settings } from '../service.ts'
 
-async function client (t: Test, HASURA_GRAPHQL_ENDPOINT: string) {
+async function started (t: Test, HASURA_GRAPHQL_ENDPOINT: string) {
   const fastify = Fastify()
   t.teardown(() => fastify.close())
   await fastify.register(config, { env: { ...settings, HASURA_GRAPHQL_ENDPOINT, HASURA_TIMEOUT_SECONDS: '1' } })
+  await fastify.register(metrics)
   await fastify.register(hasura)
-  return fastify.hasura
+  return fastify
+}
+
+type Client = FastifyInstance['hasura']
+
+async function client (t: Test, endpoint: string): Promise<Client> {
+  return (await started(t, endpoint)).hasura
 }
 
 t.test('an operation goes to /v1/graphql with the admin secret, and its data comes back', async (t) => {
@@ -81,6 +91,56 @@ t.test('what is not a GraphQL answer is hasura-unavailable', async (t) => {
   }
   const { request } = await client(t, 'http://127.0.0.1:1')
   await t.rejects(request(UserByEmailDocument, { email: 'a@b.test' }), { code: 'hasura-unavailable' }, 'no server')
+})
+
+t.test('a query is sent once more after a lost connection or a gateway\'s error, and a mutation is not', async (t) => {
+  const query = { run: async (hasura: Client) => hasura.request(UserByEmailDocument, { email: 'a@b.test' }), data: { user: [] } }
+  const mutation = {
+    run: async (hasura: Client) => hasura.request(CreateUserDocument, { email: 'a@b.test', password: 'a-hash' }),
+    data: { insert_user_one: null }
+  }
+  const table: Array<[string, RequestListener, boolean]> = [
+    ['a reset', request => request.socket.resetAndDestroy(), true],
+    ['an end', request => request.socket.destroy(), true],
+    ...[502, 503, 504].map((status): [string, RequestListener, boolean] => (
+      [String(status), (_request, response) => response.writeHead(status).end('<html>'), true]
+    )),
+    ['500', (_request, response) => response.writeHead(500).end('<html>'), false],
+    ['a page', (_request, response) => response.end('<html>'), false]
+  ]
+  await Promise.all(table.flatMap(([title, misbehave, isRetried]) => [query, mutation].map(async (operation) => {
+    const { run, data } = operation
+    let asked = 0
+    const url = await serverOf(t, (request, response) => {
+      if (asked++ === 0) misbehave(request, response)
+      else response.end(JSON.stringify({ data }))
+    })
+    const outcome = await run(await client(t, url)).catch((error: unknown) => (error as ActionError).code)
+    const isSentAgain = isRetried && operation === query
+    t.strictSame([outcome, asked], isSentAgain ? [data, 2] : ['hasura-unavailable', 1], `${title} after a ${run.toString()}`)
+  })))
+})
+
+t.test('what was surely not sent is sent once more, a mutation too', async (t) => {
+  for (const endpoint of ['http://127.0.0.1:1', 'http://hasura.invalid']) {
+    const fastify = await started(t, endpoint)
+    const input = { email: 'a@b.test', password: 'a-hash' }
+    await t.rejects(fastify.hasura.request(CreateUserDocument, input), { code: 'hasura-unavailable' })
+    const retries = fastify.metrics.getSingleMetric('hasura_jwt_auth_hasura_retries_total')
+    t.match(await retries?.get(), { values: [{ value: 1, labels: { operation: 'CreateUser' } }] }, endpoint)
+  }
+})
+
+t.test('the id of the request and a well-formed trace context go along', async (t) => {
+  const { url, asked } = await hasuraOf(t, { UserByEmail: { data: { user: [] } } })
+  const { inject, log } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  const payload = { input: { email: 'a@b.test', password: 'a-password' } }
+  await inject({ url: '/login', payload, headers: { traceparent } })
+  await inject({ url: '/login', payload, headers: { 'traceparent': 'anything else', 'x-request-id': 'a client\'s own' } })
+  await inject({ url: '/login', payload })
+  t.strictSame(asked.map(({ request }) => request.headers['traceparent']), [traceparent, undefined, undefined])
+  t.strictSame(asked.map(({ request }) => request.headers['x-request-id']), log().map(({ reqId }) => reqId))
 })
 
 t.test('an endpoint that cannot be one stops the start', async (t) => {

@@ -1,7 +1,9 @@
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { claimsOf } from '../claims.ts'
 import { ActionError } from '../errors.ts'
 import type { JsonWebToken, MutationLoginArgs } from '../generated/actions.ts'
 import { UpdatePasswordDocument, UserByEmailDocument } from '../generated/operations.ts'
+import type { UpdatePasswordMutationVariables } from '../generated/operations.ts'
 import { registerAction } from './action.ts'
 import { checkPasswordLength, normalizeEmail, normalizePassword } from './credentials.ts'
 
@@ -10,11 +12,16 @@ export async function login (fastify: FastifyInstance): Promise<void> {
   const { digest, hasura, jwt, password: passwords, throttle } = fastify
 
   /** Replaces a hash of other parameters than today's. The login has succeeded already, and a failure only waits. */
-  async function rehash (id: number, password: string, log: FastifyBaseLogger): Promise<void> {
+  async function rehash (
+    id: UpdatePasswordMutationVariables['id'], password: string, request: FastifyRequest
+  ): Promise<void> {
     try {
-      await hasura.request(UpdatePasswordDocument, { id, password: await passwords.hash(password) })
+      const renewed = await passwords.hash(password, request.callerGone)
+      await hasura.request(UpdatePasswordDocument, { id, password: renewed }, request)
     } catch (error) {
-      log.error({ err: error, userId: id }, 'the password could not be hashed again')
+      // Too busy, or the caller has gone: the next login does it.
+      if (error instanceof ActionError && error.statusCode < 500) return
+      request.log.error({ err: error, userId: id }, 'the password could not be hashed again')
     }
   }
 
@@ -26,18 +33,20 @@ export async function login (fastify: FastifyInstance): Promise<void> {
       const email = normalizeEmail(input.email)
       const password = normalizePassword(input.password)
       checkPasswordLength(password)
-      request.attempt.account = digest(email)
+      const account = digest(email)
+      request.attempt.account = account
 
-      const verified = await throttle.login(request, email, async () => {
-        const { user: [user] } = await hasura.request(UserByEmailDocument, { email })
+      const verified = await throttle.login(request, account, async () => {
         // Also without a user: an unknown email takes as long as a wrong password.
-        const verdict = await passwords.verify(password, user?.password, input.password, request.callerGone)
-        if (verdict.unreadable) request.log.error({ userId: user?.id }, 'the stored password hash cannot be read')
-        return user !== undefined && verdict.matches ? { user, needsRehash: verdict.needsRehash } : undefined
+        const find = async () => (await hasura.request(UserByEmailDocument, { email }, request)).user[0]
+        const verdict = await passwords.verify(password, find, input.password, request.callerGone)
+        const { owner: user, matches, needsRehash, unreadable } = verdict
+        if (unreadable) request.log.error({ userId: user?.id }, 'the stored password hash cannot be read')
+        return user !== undefined && matches ? { user, needsRehash } : undefined
       })
       if (verified === undefined) throw new ActionError('invalid-credentials', 'Invalid credentials')
       const { user, needsRehash } = verified
-      if (needsRehash) await rehash(user.id, password, request.log)
+      if (needsRehash) await rehash(user.id, password, request)
 
       const roles = user.roles.map(({ role }) => role)
       request.attempt.userId = user.id

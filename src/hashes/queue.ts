@@ -1,20 +1,38 @@
-import { ActionError } from '../errors.ts'
+import { ActionError, tryAgainLater } from '../errors.ts'
+
+/** An attempt that is let in, and has one hash ahead of it. */
+export interface Place {
+  /**
+   * Runs the hash when its turn comes, first in, first out; the place is given back at its end.
+   *
+   * @throws ActionError `overloaded`, where so many came together that the wait has become too long
+   */
+  run: <Result>(work: () => Promise<Result>) => Promise<Result>
+  /** Gives the place back unused. */
+  leave: () => void
+}
 
 export interface HashQueue {
   /**
-   * Runs one hash when its turn comes, first in, first out.
+   * Lets an attempt in, before anything else is done for it.
    *
-   * @param signal - aborted when the caller is gone, and with it what waits
-   * @throws ActionError `overloaded`, at once, where the wait would be too long by the measured time of a hash
+   * @param signal - aborted when the caller is gone; what then waits for its turn is not run
+   * @throws ActionError `overloaded`, where the wait would be too long by the measured time of a hash, or too many have
+   *   been let in whom Hasura still keeps from hashing
    */
-  run: <Result>(work: () => Promise<Result>, signal?: AbortSignal) => Promise<Result>
+  enter: (signal?: AbortSignal) => Place
+  /** Hashes that run. */
+  running: () => number
+  /** Hashes that wait for their turn. */
+  waiting: () => number
 }
-
-interface Waiting { start: () => void }
 
 function callerGone (): ActionError {
   return new ActionError('bad-request', 'The caller is gone')
 }
+
+/** Attempts that are let in at most, however little is hashed: each holds some memory while Hasura is asked for it. */
+const mostPlaces = 1024
 
 /** Weight of the newest duration in the moving mean. */
 const newestWeight = 0.1
@@ -30,9 +48,36 @@ const newestWeight = 0.1
 export function createHashQueue (
   concurrency: number, maxWaitMilliseconds: number, hashMilliseconds: number
 ): HashQueue {
-  const waiting: Waiting[] = []
+  const queue: Array<() => void> = []
   let mean = hashMilliseconds
   let running = 0
+  let places = 0
+
+  function refuseBehind (ahead: number): void {
+    const wait = mean * (ahead - concurrency + 1) / concurrency
+    if (wait > maxWaitMilliseconds) throw tryAgainLater('overloaded', 'Too many requests at once', wait)
+  }
+
+  async function turn (signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted === true) throw callerGone()
+    if (running < concurrency) {
+      running++
+      return
+    }
+    refuseBehind(running + queue.length)
+    await new Promise<void>((resolve, reject) => {
+      const leave = (): void => {
+        queue.splice(queue.indexOf(start), 1)
+        reject(callerGone())
+      }
+      const start = (): void => {
+        signal?.removeEventListener('abort', leave)
+        resolve()
+      }
+      queue.push(start)
+      signal?.addEventListener('abort', leave, { once: true })
+    })
+  }
 
   async function runNow<Result> (work: () => Promise<Result>): Promise<Result> {
     const start = performance.now()
@@ -40,45 +85,34 @@ export function createHashQueue (
       return await work()
     } finally {
       mean += newestWeight * (performance.now() - start - mean)
-      // The place passes to the next one without being free in between.
-      const next = waiting.shift()
+      // The turn passes to the next one without being free in between.
+      const next = queue.shift()
       if (next === undefined) running--
-      else next.start()
+      else next()
     }
-  }
-
-  async function turn (signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        waiting.splice(waiting.indexOf(entry), 1)
-        reject(callerGone())
-      }
-      const entry: Waiting = {
-        start () {
-          signal?.removeEventListener('abort', leave)
-          resolve()
-        }
-      }
-      waiting.push(entry)
-      signal?.addEventListener('abort', leave, { once: true })
-    })
   }
 
   return {
-    async run (work, signal) {
-      if (signal?.aborted === true) throw callerGone()
-      if (running < concurrency) {
-        running++
-        return runNow(work)
+    enter (signal) {
+      // While all processors hash, whoever is let in counts, also those for whom Hasura is still asked: they will want
+      // their turn, too. Else it is Hasura that they wait for.
+      if (running >= concurrency) refuseBehind(places)
+      if (places >= mostPlaces) throw tryAgainLater('overloaded', 'Too many requests at once', mean)
+      places++
+      const leave = (): void => { places-- }
+      return {
+        async run (work) {
+          try {
+            await turn(signal)
+            return await runNow(work)
+          } finally {
+            leave()
+          }
+        },
+        leave
       }
-      const wait = mean * (waiting.length + 1) / concurrency
-      if (wait > maxWaitMilliseconds) {
-        const seconds = Math.ceil(wait / 1000)
-        const headers = { 'retry-after': String(seconds) }
-        throw new ActionError('overloaded', `Too many requests at once: try again in ${seconds} seconds`, { headers })
-      }
-      await turn(signal)
-      return runNow(work)
-    }
+    },
+    running: () => running,
+    waiting: () => queue.length
   }
 }

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { ActionError } from '../errors.ts'
@@ -17,7 +17,7 @@ declare module 'fastify' {
 
 /** Digests have one length, which timingSafeEqual needs, and so the length of a secret does not leak either. */
 function digest (secret: string): Buffer {
-  return createHash('sha256').update(secret).digest()
+  return hash('sha256', secret, 'buffer')
 }
 
 async function actionSecret (fastify: FastifyInstance): Promise<void> {

@@ -72,10 +72,13 @@ export const configSchema = {
       type: 'integer', minimum: 1, maximum: 16, default: 1, description: 'a number of lanes from 1 to 16'
     },
     PASSWORD_CONCURRENCY: {
-      type: 'integer', minimum: 1, maximum: 1024, description: 'a number of hashes at once, from 1 to 1024'
+      type: 'integer', minimum: 1, maximum: 1020, description: 'a number of hashes at once, from 1 to 1020'
     },
     PASSWORD_QUEUE_MILLISECONDS: {
       type: 'integer', minimum: 0, maximum: 25_000, default: 5000, description: 'a number of milliseconds from 0 to 25000'
+    },
+    UV_THREADPOOL_SIZE: {
+      type: 'integer', minimum: 1, maximum: 1024, default: 4, description: 'a number of threads from 1 to 1024'
     },
     SIGNUP_PASSWORD_FIELD: {
       type: 'string', enum: ['hash', 'redacted'], default: 'hash', description: 'hash or redacted'

@@ -3,8 +3,12 @@ import { availableParallelism } from 'node:os'
 import { hash, verify } from '@node-rs/argon2'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { Gauge, Histogram } from 'prom-client'
 import { createHashQueue } from '../hashes/queue.ts'
+import type { HashQueue, Place } from '../hashes/queue.ts'
 import { readStoredHash } from '../hashes/stored-hash.ts'
+import { ConfigError } from './config.ts'
+import { buckets } from './metrics.ts'
 
 export interface Verdict {
   /** Whether the password is the one that the hash was made of. */
@@ -15,28 +19,60 @@ export interface Verdict {
   unreadable: boolean
 }
 
+interface Owner { password: string }
+
 declare module 'fastify' {
   interface FastifyInstance {
     password: {
-      /** Hashes with Argon2id at the configured parameters and a random salt; returns a PHC string. */
+      /**
+       * Hashes with Argon2id at the configured parameters and a random salt.
+       *
+       * @param signal - aborted when the caller is gone; what still waits for its turn is then not run
+       * @returns a PHC string
+       * @throws ActionError `overloaded` where it would not get its turn in time
+       */
       hash: (password: string, signal?: AbortSignal) => Promise<string>
       /**
-       * Checks a password against a stored hash, off the event loop. Where there is no stored hash, or none that can
-       * be read, the work of one hash at today's parameters is done all the same, so that time does not tell.
+       * Checks a password against a stored hash, off the event loop. Where there is no owner, or the hash cannot be
+       * read, the work of one hash at today's parameters is done all the same, so that time does not tell.
        *
        * @param password - in the spelling that this service hashes
+       * @param find - finds the owner of the stored hash; not called where the attempt would not get its turn in time
        * @param asSent - as the client sent it, which is what another system may have hashed
        * @param signal - aborted when the caller is gone; what still waits for its turn is then not run
+       * @throws ActionError `overloaded`, at once, and whatever `find` throws
        */
-      verify: (
-        password: string, storedHash: string | undefined, asSent?: string, signal?: AbortSignal
-      ) => Promise<Verdict>
+      verify: <User extends Owner>(
+        password: string, find: () => Promise<User | undefined>, asSent?: string, signal?: AbortSignal
+      ) => Promise<Verdict & { owner: User | undefined }>
     }
   }
 }
 
-/** The threads of libuv's pool, on which hashes run; more at once would only wait there instead of in our queue. */
-const poolThreads = 4
+/** Gauges and histograms of the queue and of what runs behind it. */
+function createMetrics ({ metrics }: FastifyInstance, queue: HashQueue) {
+  const registers = [metrics]
+  new Gauge({
+    registers,
+    name: 'hasura_jwt_auth_password_hashes_running',
+    help: 'Hashes that run',
+    collect () { this.set(queue.running()) }
+  })
+  new Gauge({
+    registers,
+    name: 'hasura_jwt_auth_password_queue_length',
+    help: 'Hashes that wait for their turn',
+    collect () { this.set(queue.waiting()) }
+  })
+  return {
+    wait: new Histogram({
+      registers, buckets, name: 'hasura_jwt_auth_password_queue_wait_seconds', help: 'Time that a hash waited for its turn'
+    }),
+    duration: new Histogram({
+      registers, buckets, name: 'hasura_jwt_auth_password_hash_duration_seconds', help: 'Time that a hash ran'
+    })
+  }
+}
 
 /** `fastify.password`: hashing with Argon2id (RFC 9106) and verifying stored hashes, on libuv's threads. */
 async function password (fastify: FastifyInstance): Promise<void> {
@@ -46,8 +82,24 @@ async function password (fastify: FastifyInstance): Promise<void> {
   const prefix = `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`
   const start = performance.now()
   const decoy = await hash(randomBytes(32), parameters)
-  const { PASSWORD_CONCURRENCY: concurrency = Math.min(availableParallelism(), poolThreads) } = fastify.config
-  const queue = createHashQueue(concurrency, fastify.config.PASSWORD_QUEUE_MILLISECONDS, performance.now() - start)
+  const { UV_THREADPOOL_SIZE: threads, PASSWORD_QUEUE_MILLISECONDS: longestWait } = fastify.config
+  const { PASSWORD_CONCURRENCY: concurrency = Math.min(availableParallelism(), threads) } = fastify.config
+  // More at once than libuv has threads for would only wait there, instead of in our queue.
+  if (concurrency > threads) {
+    const mend = 'start with `npm start`, which makes enough of them, or set UV_THREADPOOL_SIZE before Node.js starts'
+    throw new ConfigError('PASSWORD_CONCURRENCY', `is more than the ${threads} threads of UV_THREADPOOL_SIZE: ${mend}`)
+  }
+  const queue = createHashQueue(concurrency, longestWait, performance.now() - start)
+  const { wait, duration } = createMetrics(fastify, queue)
+
+  async function run<Result> (place: Place, work: () => Promise<Result>): Promise<Result> {
+    const stopWaiting = wait.startTimer()
+    return place.run(async () => {
+      stopWaiting()
+      const stop = duration.startTimer()
+      return work().finally(stop)
+    })
+  }
 
   async function verifyNow (plain: string, storedHash: string | undefined, asSent: string): Promise<Verdict> {
     const none = { matches: false, needsRehash: false, unreadable: storedHash !== undefined }
@@ -68,12 +120,23 @@ async function password (fastify: FastifyInstance): Promise<void> {
     }
   }
 
+  async function findOwner<User> (place: Place, find: () => Promise<User | undefined>): Promise<User | undefined> {
+    try {
+      return await find()
+    } catch (error) {
+      place.leave()
+      throw error
+    }
+  }
+
   fastify.decorate('password', {
-    hash: async (plain, signal) => queue.run(async () => hash(plain, parameters), signal),
-    verify: async (plain, storedHash, asSent = plain, signal?: AbortSignal) => (
-      queue.run(async () => verifyNow(plain, storedHash, asSent), signal)
-    )
+    hash: async (plain, signal) => run(queue.enter(signal), async () => hash(plain, parameters)),
+    async verify (plain, find, asSent = plain, signal?: AbortSignal) {
+      const place = queue.enter(signal)
+      const owner = await findOwner(place, find)
+      return { owner, ...await run(place, async () => verifyNow(plain, owner?.password, asSent)) }
+    }
   })
 }
 
-export default fp(password, { name: 'password', fastify: '5.x', dependencies: ['config'] })
+export default fp(password, { name: 'password', fastify: '5.x', dependencies: ['config', 'metrics'] })

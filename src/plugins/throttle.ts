@@ -3,7 +3,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import { createClient } from '@redis/client'
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { ActionError } from '../errors.ts'
+import { ActionError, tryAgainLater } from '../errors.ts'
 import { createMemoryStore } from '../throttle/memory.ts'
 import type { Counter, Outcome, Store } from '../throttle/memory.ts'
 import { createRedisStore } from '../throttle/redis.ts'
@@ -16,12 +16,13 @@ declare module 'fastify' {
        * Runs the verification of a password with its place taken beforehand, so that of any burst no more than the
        * limit get as far as a hash.
        *
+       * @param account - a keyed digest of the email
        * @param verify - resolves to undefined where email or password are wrong; only that counts as a failure. Where
        *   it throws, nothing is known about the password, and the place is given back
        * @throws ActionError `rate-limited`, at no cost and without being counted
        */
       login: <Result>(
-        request: FastifyRequest, email: string, verify: () => Promise<Result | undefined>
+        request: FastifyRequest, account: string, verify: () => Promise<Result | undefined>
       ) => Promise<Result | undefined>
       /**
        * Runs a sign-up with its place taken beforehand. What Hasura answered counts, a taken email too.
@@ -110,9 +111,7 @@ async function throttle (fastify: FastifyInstance): Promise<void> {
     if (counters.length === 0) return work()
     const reservation = await store.reserve(counters)
     if ('retryAfterMilliseconds' in reservation) {
-      const seconds = Math.ceil(reservation.retryAfterMilliseconds / 1000)
-      const headers = { 'retry-after': String(seconds) }
-      throw new ActionError('rate-limited', `Too many attempts: try again in ${seconds} seconds`, { headers })
+      throw tryAgainLater('rate-limited', 'Too many attempts', reservation.retryAfterMilliseconds)
     }
     const [result] = await Promise.allSettled([work()])
     // Whoever is gone has learnt nothing.
@@ -121,23 +120,23 @@ async function throttle (fastify: FastifyInstance): Promise<void> {
     return result.value
   }
 
-  function loginCounters (email: string, address: string | undefined): Counter[] {
+  function loginCounters (account: string, address: string | undefined): Counter[] {
     const limit = { limit: config.LOGIN_LIMIT_PER_ACCOUNT, windowSeconds: config.LOGIN_WINDOW_SECONDS, isCleared: true }
     // Without an address an account's limit is one for all callers: there is never one bucket for everybody.
-    const withoutAddress = { ...limit, key: digest(`login account ${email}`) }
+    const withoutAddress = { ...limit, key: `login:${account}` }
     if (config.CLIENT_ADDRESS_HEADER === undefined) return [withoutAddress]
     const ceiling = {
-      key: digest(`login account ${email} ceiling`),
+      key: `login:${account}:ceiling`,
       limit: config.LOGIN_CEILING_PER_ACCOUNT,
       windowSeconds: config.LOGIN_CEILING_WINDOW_SECONDS,
       isCleared: true
     }
     if (address === undefined) return [withoutAddress, ceiling]
     return [
-      { ...limit, key: digest(`login account ${email} address ${address}`) },
+      { ...limit, key: `login:${account}:${digest(address)}` },
       ceiling,
       {
-        key: digest(`login address ${address}`),
+        key: `login-address:${digest(address)}`,
         limit: config.LOGIN_LIMIT_PER_ADDRESS,
         windowSeconds: config.LOGIN_WINDOW_SECONDS,
         isCleared: false
@@ -146,8 +145,8 @@ async function throttle (fastify: FastifyInstance): Promise<void> {
   }
 
   fastify.decorate('throttle', {
-    async login (request, email, verify) {
-      const counters = loginCounters(email, clientAddress(request))
+    async login (request, account, verify) {
+      const counters = loginCounters(account, clientAddress(request))
       return run(request, counters, verify, (result) => {
         if (result.status === 'rejected') return 'returned'
         return result.value === undefined ? 'failed' : 'succeeded'
@@ -159,7 +158,7 @@ async function throttle (fastify: FastifyInstance): Promise<void> {
       const counters = address === undefined
         ? []
         : [{
-            key: digest(`signup address ${address}`),
+            key: `signup-address:${digest(address)}`,
             limit: config.SIGNUP_LIMIT_PER_ADDRESS,
             windowSeconds: config.SIGNUP_WINDOW_SECONDS,
             isCleared: false

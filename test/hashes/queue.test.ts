@@ -17,11 +17,20 @@ function jobs () {
   return { begun, ends, job }
 }
 
+/** A queue, and a shorthand for entering it and running something at once. */
+function queueOf (concurrency: number, maxWait: number, hashTime: number) {
+  const queue = createHashQueue(concurrency, maxWait, hashTime)
+  return {
+    ...queue,
+    run: async <Result>(work: () => Promise<Result>, signal?: AbortSignal) => queue.enter(signal).run(work)
+  }
+}
+
 const tick = async (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
 
 t.test('no more than the limit run at once, and the others in the order in which they came', async (t) => {
   const { begun, ends, job } = jobs()
-  const { run } = createHashQueue(2, 60_000, 1)
+  const { run } = queueOf(2, 60_000, 1)
   const all = Promise.all([1, 2, 3, 4, 5].map(async number => run(job(number))))
   await tick()
   t.strictSame(begun, [1, 2])
@@ -35,7 +44,7 @@ t.test('no more than the limit run at once, and the others in the order in which
 })
 
 t.test('work that fails passes its place on', async (t) => {
-  const { run } = createHashQueue(1, 60_000, 1)
+  const { run } = queueOf(1, 60_000, 1)
   const failing = run(async () => { throw new Error('failed') })
   const next = run(async () => 'next')
   await t.rejects(failing, { message: 'failed' })
@@ -45,7 +54,7 @@ t.test('work that fails passes its place on', async (t) => {
 
 t.test('who would wait too long, by the time of a hash, is refused at once', async (t) => {
   const { begun, ends, job } = jobs()
-  const { run } = createHashQueue(2, 3000, 2000)
+  const { run } = queueOf(2, 3000, 2000)
   const waiting = [1, 2, 3, 4, 5].map(async number => run(job(number)))
   // Two run, three wait: the next one's turn would come after 2000 × 4 / 2 milliseconds.
   await t.rejects(run(job(6)), {
@@ -60,9 +69,42 @@ t.test('who would wait too long, by the time of a hash, is refused at once', asy
   t.strictSame(begun, [1, 2, 3, 4, 5])
 })
 
+t.test('who is let in counts from the beginning, and no longer than until it leaves', async (t) => {
+  const { enter, running, waiting } = queueOf(1, 3000, 2000)
+  const { ends, job } = jobs()
+  const first = enter().run(job(1))
+  const places = [enter()]
+  t.throws(() => enter(), { code: 'overloaded' })
+  t.strictSame([running(), waiting()], [1, 0])
+  places.pop()?.leave()
+  places.push(enter())
+  t.throws(() => enter(), { code: 'overloaded' })
+  const all = Promise.all([first, ...places.map(async place => place.run(async () => 2))])
+  t.strictSame([running(), waiting()], [1, 1])
+  await tick()
+  ends.pop()?.()
+  t.strictSame(await all, [1, 2])
+  t.strictSame([running(), waiting()], [0, 0])
+  enter()
+})
+
+t.test('while nothing is hashed, who waits for Hasura keeps nobody out; of those who then come together, too many are refused', async (t) => {
+  const { enter } = queueOf(1, 3000, 2000)
+  const { ends, job } = jobs()
+  const places = Array.from({ length: 1024 }, () => enter())
+  t.throws(() => enter(), { code: 'overloaded' }, 'as many as memory allows')
+  const all = Promise.allSettled(places.map(async (place, index) => place.run(job(index))))
+  await tick()
+  ends.shift()?.()
+  await tick()
+  ends.shift()?.()
+  const outcomes = (await all).map(result => result.status === 'fulfilled' || (result.reason as { code: string }).code)
+  t.strictSame(outcomes, [true, true, ...Array.from({ length: 1022 }, () => 'overloaded')])
+})
+
 t.test('who is gone leaves the queue, and whose turn has come stays', async (t) => {
   const { begun, ends, job } = jobs()
-  const { run } = createHashQueue(1, 60_000, 1)
+  const { run } = queueOf(1, 60_000, 1)
   const [first, second] = [new AbortController(), new AbortController()]
   const running = run(job(1), first.signal)
   const gone = run(job(2), second.signal)
@@ -90,11 +132,24 @@ t.test('beyond the queue an attempt is refused as overloaded, and nobody is lock
   for (let round = 0; round < 3; round++) {
     const results = await Promise.all(Array.from({ length: 8 }, async () => inject({ url: '/login', payload: { input } })))
     const [refused, ...others] = results.filter(({ status }) => status === 429)
-    t.strictSame(refused?.body, failure('overloaded', 'Too many requests at once: try again in 1 seconds'))
+    t.strictSame(refused?.body, failure('overloaded', 'Too many requests at once: try again in 1 second'))
     t.equal(refused?.headers['retry-after'], '1')
     t.equal(others.length, 6)
   }
   t.equal((await call('/login', input)).status, 200)
+})
+
+t.test('while all processors hash, who is refused costs Hasura nothing', async (t) => {
+  const { url, asked } = await hasuraOf(t, { UserByEmail: { data: { user: [] } } })
+  const { fastify, call } = await service(t, {
+    ...costly, ARGON2_PASSES: '12', HASURA_GRAPHQL_ENDPOINT: url, PASSWORD_QUEUE_MILLISECONDS: '1'
+  })
+  const first = call('/login', { email: 'a@b.test', password: 'a-password' })
+  const running = fastify.metrics.getSingleMetric('hasura_jwt_auth_password_hashes_running')
+  while ((await running?.get())?.values[0]?.value !== 1) await tick()
+  for (let i = 0; i < 8; i++) t.equal((await call('/login', { email: 'b@b.test', password: 'a-password' })).status, 429)
+  t.equal((await first).status, 401)
+  t.equal(asked.length, 1)
 })
 
 t.test('an attempt whose caller is gone is not hashed', async (t) => {
@@ -115,4 +170,8 @@ t.test('an attempt whose caller is gone is not hashed', async (t) => {
   const outcomes = () => log().filter(({ event }) => event === 'login').map(({ outcome }) => outcome)
   while (outcomes().length < 2) await after(10)
   t.strictSame(outcomes(), ['gone', 'failure'])
+  const hashed = fastify.metrics.getSingleMetric('hasura_jwt_auth_password_hash_duration_seconds')
+  const { values } = await hashed?.get() ?? {}
+  const count = values?.find(value => 'metricName' in value && String(value.metricName).endsWith('_count'))
+  t.equal(count?.value, 1)
 })

@@ -3,6 +3,7 @@ import Fastify from 'fastify'
 import t from 'tap'
 import type { Test } from 'tap'
 import config from '../../src/plugins/config.ts'
+import metrics from '../../src/plugins/metrics.ts'
 import password from '../../src/plugins/password.ts'
 import { settings } from '../service.ts'
 
@@ -10,8 +11,18 @@ async function passwords (t: Test, env: Record<string, string> = {}) {
   const fastify = Fastify()
   t.teardown(() => fastify.close())
   await fastify.register(config, { env: { ...settings, ...env } })
+  await fastify.register(metrics)
   await fastify.register(password)
-  return fastify.password
+  const { hash, verify } = fastify.password
+  return {
+    hash,
+    verify: async (plain: string, stored: string | undefined) => {
+      const found = stored === undefined ? undefined : { password: stored }
+      const { owner, ...verdict } = await verify(plain, async () => found)
+      t.equal(owner, found)
+      return verdict
+    }
+  }
 }
 
 const cost = { memoryCost: 8, timeCost: 1, parallelism: 1 }
@@ -75,4 +86,12 @@ t.test('the event loop goes on while a password is hashed', async (t) => {
   await new Promise((resolve) => { setImmediate(resolve) })
   t.notOk(done)
   await hashing
+})
+
+t.test('more hashes at once than threads stop the start', async (t) => {
+  await t.rejects(passwords(t, { PASSWORD_CONCURRENCY: '5' }), {
+    name: 'ConfigError',
+    message: /^PASSWORD_CONCURRENCY is more than the 4 threads of UV_THREADPOOL_SIZE: start with `npm start`/
+  })
+  await passwords(t, { PASSWORD_CONCURRENCY: '5', UV_THREADPOOL_SIZE: '5' })
 })

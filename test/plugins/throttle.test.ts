@@ -1,6 +1,4 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { request } from 'node:http'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -13,6 +11,7 @@ import type { Test } from 'tap'
 import type { Environment } from '../../src/plugins/config.ts'
 import throttle from '../../src/plugins/throttle.ts'
 import { createMemoryStore } from '../../src/throttle/memory.ts'
+import { freePort, redis, skip } from '../redis.ts'
 import { failure, hasuraOf, serverOf, service, settings } from '../service.ts'
 
 const email = 'someone@test.com'
@@ -20,28 +19,6 @@ const password = 'the-right-password'
 const refused = failure('invalid-credentials', 'Invalid credentials')
 const stored = await hash(password, { memoryCost: 8, timeCost: 1, parallelism: 1 })
 const user = { id: 7, password: stored, default_role: 'user', roles: [] }
-
-const redisPath = ['/usr/bin/redis-server', '/usr/local/bin/redis-server', '/opt/homebrew/bin/redis-server'].find(existsSync)
-const skip = redisPath === undefined && 'there is no redis-server (on Debian: apt-get install redis-server)'
-
-async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
-}
-
-/** A Redis of the test's own that keeps nothing. */
-async function redis (t: Test, port?: number) {
-  const listening = port ?? await freePort()
-  const child = spawn(String(redisPath), ['--port', String(listening), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'])
-  t.teardown(() => child.kill('SIGKILL'))
-  await new Promise<void>((resolve) => {
-    child.stdout.on('data', (chunk) => { if (String(chunk).includes('Ready to accept')) resolve() })
-  })
-  return { url: `redis://127.0.0.1:${listening}`, port: listening, child }
-}
 
 /** The service on a Hasura that knows one user under every email. */
 async function start (t: Test, env: Environment = {}) {
@@ -214,10 +191,11 @@ for (const store of ['memory', 'Redis'] as const) {
   })
 }
 
-t.test('Redis: replicas share one count, under keys that tell nothing', { skip }, async (t) => {
+t.test('Redis: three replicas share one count, under keys that tell nothing', { skip }, async (t) => {
   const { url } = await redis(t)
-  const replicas = await Promise.all([start(t, { REDIS_URL: url }), start(t, { REDIS_URL: url })])
-  for (const { wrong } of replicas) await times(5, async () => wrong('192.0.2.1'))
+  const replicas = await Promise.all(Array.from({ length: 3 }, async () => start(t, { REDIS_URL: url })))
+  const burst = await Promise.all(replicas.map(async ({ wrong }) => times(8, async () => wrong('192.0.2.1'))))
+  t.equal(count(burst.flat(), 401), 10, 'of 24 at once, on three replicas, as many as the limit')
   for (const { right } of replicas) t.equal((await right('192.0.2.1')).status, 429)
 
   const client = createClient({ url })
@@ -226,7 +204,7 @@ t.test('Redis: replicas share one count, under keys that tell nothing', { skip }
   const keys = await client.keys('*')
   t.equal(keys.length, 3)
   for (const key of keys) {
-    t.match(key, /^\{hasura-jwt-auth\}:[\w-]{22}$/)
+    t.match(key, /^\{hasura-jwt-auth\}:(login:[\w-]{22}:([\w-]{22}|ceiling)|login-address:[\w-]{22})$/)
     t.ok(await client.pTTL(key) > 0)
   }
 })

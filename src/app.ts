@@ -15,6 +15,7 @@ import http from './plugins/http.ts'
 import jwt from './plugins/jwt.ts'
 import metrics from './plugins/metrics.ts'
 import password from './plugins/password.ts'
+import readiness from './plugins/readiness.ts'
 import throttle from './plugins/throttle.ts'
 
 export { serverOptions } from './plugins/http.ts'
@@ -38,10 +39,10 @@ async function app (fastify: FastifyInstance, { env }: { env: Environment }): Pr
   await fastify.register(password)
   await fastify.register(blocklist)
   await fastify.register(jwt)
+  await fastify.register(readiness)
 
   await fastify.register(signup)
   await fastify.register(login)
-  fastify.get('/healthz', () => ({ status: 'ok' }))
 }
 
 export default fp(app, { name: 'app', fastify: '5.x' })

@@ -17,7 +17,8 @@ const statusOf = {
   'overloaded': 429,
   'headers-too-large': 431,
   'internal': 500,
-  'hasura-unavailable': 502
+  'hasura-unavailable': 502,
+  'not-ready': 503
 } as const
 
 export type ErrorCode = keyof typeof statusOf

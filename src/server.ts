@@ -1,17 +1,7 @@
+import { setTimeout as after } from 'node:timers/promises'
 import Fastify from 'fastify'
 import app, { serverOptions } from './app.ts'
 import { ConfigError } from './plugins/config.ts'
-
-/** Takes settings from a `.env` file where there is one; what the environment sets already wins. */
-function loadEnvFile (): void {
-  // An empty value is an unset one, and must not win.
-  for (const [name, value] of Object.entries(process.env)) if (value === '') Reflect.deleteProperty(process.env, name)
-  try {
-    process.loadEnvFile()
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-  }
-}
 
 /** A mistake of the operator is one line; anything else is a bug, and keeps its stack. */
 function fail (error: unknown): never {
@@ -23,17 +13,34 @@ function fail (error: unknown): never {
   process.exit(1)
 }
 
+const server = Fastify(serverOptions())
+
+async function end (signal: string): Promise<void> {
+  const { SHUTDOWN_DELAY_SECONDS: delay, SHUTDOWN_GRACE_SECONDS: grace } = server.config
+  server.log.info(`${signal}: finishing the requests under way`)
+  server.drain()
+  await after(delay * 1000)
+  setTimeout(() => {
+    server.log.error('SHUTDOWN_GRACE_SECONDS have passed: requests under way are cut off')
+    process.exit(1)
+  }, grace * 1000).unref()
+  await server.close()
+  process.exit(0)
+}
+
+let isEnding = false
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  // From the beginning: as process 1 of a container it would else be ignored.
+  process.on(signal, () => {
+    if (isEnding) process.exit(1)
+    if (!server.server.listening) process.exit(0)
+    isEnding = true
+    end(signal).catch(fail)
+  })
+}
+
 try {
-  loadEnvFile()
-  const server = Fastify(serverOptions())
   await server.register(app, { env: process.env })
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    // `once`: a second signal ends the process at once, as it would without a handler.
-    process.once(signal, () => {
-      server.log.info(`${signal}: finishing the requests under way`)
-      server.close().then(() => process.exit(0), fail)
-    })
-  }
   await server.listen({ host: server.config.HOST, port: server.config.PORT })
 } catch (error) {
   fail(error)

@@ -70,7 +70,7 @@ t.test('the service\'s operations fit the schema that is served', async (t) => {
   const schema = buildSchema(await introspect(url, adminSecret))
   const folder = fileURLToPath(new URL('../graphql/', import.meta.url))
   const operations = readdirSync(folder).filter(name => name !== 'schema.graphql')
-  t.strictSame(operations, ['CreateUser.graphql', 'UpdatePassword.graphql', 'UserByEmail.graphql'])
+  t.strictSame(operations, ['CreateUser.graphql', 'Ready.graphql', 'UpdatePassword.graphql', 'UserByEmail.graphql'])
   for (const name of operations) {
     t.strictSame(validate(schema, parse(readFileSync(folder + name, 'utf8'))), [], name)
   }

@@ -6,25 +6,32 @@ import type { Test } from 'tap'
 import { temporaryFolder } from './sandbox.ts'
 
 /** Starts the process in an empty folder with nothing but `env` in its environment. */
-export function start (t: Test, env: Record<string, string>, cwd = temporaryFolder(t)) {
+export function start (t: Test, env: Record<string, string>, cwd = temporaryFolder(t), command = ['src/server.ts']) {
+  const [script = '', ...rest] = command
   // Started as tap starts this test, so that the process counts in the coverage.
   const options = Object.entries(process.env).filter(([name]) => /^(NODE_|TS_NODE_|TAP|_TAPJS)|PATH$/.test(name))
-  const child = spawn(process.execPath, [...process.execArgv, resolve('src/server.ts')], {
+  const args = [...process.execArgv, '--require', resolve('src/environment.cjs'), resolve(script), ...rest]
+  const child = spawn(process.execPath, args, {
     cwd, env: { ...Object.fromEntries(options), TS_NODE_PROJECT: resolve('tsconfig.json'), ...env }, stdio: ['ignore', 'pipe', 'pipe']
   })
   t.teardown(() => child.kill('SIGKILL'))
   return { child, cwd, stderr: text(child.stderr) }
 }
 
-/** The URL that the process says it listens on. Its output is read to the end, so that it can go on writing. */
-export async function listening (child: ChildProcess): Promise<string> {
+/** The first group of what the process says. Its output is read to the end, so that it can go on writing. */
+export async function said (child: ChildProcess, pattern: RegExp): Promise<string> {
   return new Promise((resolve, reject) => {
     let output = ''
     child.stdout?.on('data', (chunk) => {
       output += String(chunk)
-      const url = /listening at (http:[^"]+)/.exec(output)?.[1]
-      if (url !== undefined) resolve(url)
+      const match = pattern.exec(output)?.[1]
+      if (match !== undefined) resolve(match)
     })
     child.once('exit', () => { reject(new Error(`the process ended: ${output}`)) })
   })
+}
+
+/** The URL that the process says it listens on. */
+export async function listening (child: ChildProcess): Promise<string> {
+  return said(child, /listening at (http:[^"]+)/)
 }

@@ -1,16 +1,32 @@
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import t from 'tap'
-import { listening, start } from './process.ts'
+import type { Test } from 'tap'
+import { listening, said, start } from './process.ts'
 import { temporaryFolder } from './sandbox.ts'
-import { serverOf, settings } from './service.ts'
+import { failure, hasuraOf, serverOf, settings } from './service.ts'
 
 // Each starts a process of its own, most of whose time is the loader's.
-t.jobs = 3
+t.jobs = 2
+
+/** A Hasura that answers when the test says so. */
+async function slowHasura (t: Test) {
+  const waiting: Array<() => void> = []
+  const hasura = await serverOf(t, (_request, response) => {
+    waiting.push(() => response.end('{"data":{"user":[]}}'))
+  })
+  return { hasura, waiting }
+}
+
+const login = async (url: string) => fetch(`${url}/login`, {
+  method: 'POST',
+  headers: { 'content-type': 'application/json', 'x-hasura-action-secret': settings.ACTION_SECRET },
+  body: JSON.stringify({ input: { email: 'a@b.test', password: 'a-password' } })
+})
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   t.test(`it listens, answers, and ends with exit code 0 on ${signal}`, { buffered: true }, async (t) => {
@@ -23,24 +39,102 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 }
 
 t.test('a request under way when it is told to end is answered, and its connection does not hold the process', { buffered: true }, async (t) => {
-  const waiting: Array<() => void> = []
-  const hasura = await serverOf(t, (_request, response) => {
-    waiting.push(() => response.end('{"data":{"user":[]}}'))
-  })
+  const { hasura, waiting } = await slowHasura(t)
   const { child } = start(t, { ...settings, PORT: '0', HASURA_GRAPHQL_ENDPOINT: hasura })
   const url = await listening(child)
   // fetch keeps the connection open, as Hasura does.
-  const response = fetch(`${url}/login`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'x-hasura-action-secret': settings.ACTION_SECRET },
-    body: JSON.stringify({ input: { email: 'a@b.test', password: 'a-password' } })
-  })
+  const response = login(url)
   while (waiting.length === 0) await after(10)
   child.kill('SIGTERM')
   while (await fetch(`${url}/healthz`).then(() => true, () => false)) await after(10)
   waiting.pop()?.()
   t.equal((await response).status, 401)
   t.equal((await response).headers.get('connection'), 'close')
+  t.strictSame(await once(child, 'exit'), [0, null])
+})
+
+t.test('readiness goes first, then the listener, and requests in between are answered', { buffered: true }, async (t) => {
+  const { url: hasura } = await hasuraOf(t, { UserByEmail: { data: { user: [] } }, Ready: { data: { user: [] } } })
+  const { child } = start(t, { ...settings, PORT: '0', HASURA_GRAPHQL_ENDPOINT: hasura, SHUTDOWN_DELAY_SECONDS: '1' })
+  const url = await listening(child)
+  t.equal((await fetch(`${url}/readyz`)).status, 200)
+  child.kill('SIGTERM')
+  while ((await fetch(`${url}/readyz`)).status === 200) await after(10)
+  t.strictSame(await (await fetch(`${url}/readyz`)).json(), failure('not-ready', 'The service is shutting down'))
+  t.equal((await fetch(`${url}/healthz`)).status, 200)
+  const answer = await login(url)
+  t.equal(answer.status, 401)
+  t.equal(answer.headers.get('connection'), 'close')
+  t.strictSame(await once(child, 'exit'), [0, null])
+})
+
+t.test('what does not finish within the grace is cut off, and the exit code says so', { buffered: true }, async (t) => {
+  const { hasura, waiting } = await slowHasura(t)
+  const { child } = start(t, { ...settings, PORT: '0', HASURA_GRAPHQL_ENDPOINT: hasura, SHUTDOWN_GRACE_SECONDS: '1' })
+  const url = await listening(child)
+  const cutOff = login(url).catch(() => 'cut off')
+  while (waiting.length === 0) await after(10)
+  child.kill('SIGTERM')
+  t.strictSame(await once(child, 'exit'), [1, null])
+  t.equal(await cutOff, 'cut off')
+})
+
+for (const signals of [['SIGTERM', 'SIGTERM'], ['SIGTERM', 'SIGINT']] as const) {
+  t.test(`${signals.join(' and ')} end it at once`, { buffered: true }, async (t) => {
+    const { child } = start(t, { ...settings, PORT: '0', SHUTDOWN_DELAY_SECONDS: '300' })
+    const ended = once(child, 'exit')
+    const finishing = said(child, /(SIGTERM: finishing)/)
+    await listening(child)
+    child.kill(signals[0])
+    await finishing
+    child.kill(signals[1])
+    t.strictSame(await ended, [1, null])
+  })
+}
+
+t.test('told to end while it starts, it ends', { buffered: true }, async (t) => {
+  // Redis takes the connection and says nothing, which keeps the start waiting for a while.
+  const silent = createServer().listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  t.teardown(() => silent.close())
+  const { port } = silent.address() as AddressInfo
+  const { child } = start(t, { ...settings, PORT: '0', REDIS_URL: `redis://127.0.0.1:${port}` })
+  child.stdout.resume()
+  await once(silent, 'connection')
+  child.kill('SIGTERM')
+  t.strictSame(await once(child, 'exit'), [0, null])
+})
+
+t.test('connections that bring no request do not keep it from ending', { buffered: true }, async (t) => {
+  const { child } = start(t, { ...settings, PORT: '0', SHUTDOWN_GRACE_SECONDS: '300' })
+  const url = new URL(await listening(child))
+  const sockets = ['', 'POST /login HTTP/1.1\r\nHos'].map((begun) => {
+    const socket = connect(Number(url.port), url.hostname).on('error', () => { /* it may be reset */ })
+    socket.write(begun)
+    return socket
+  })
+  for (const socket of sockets) {
+    t.teardown(() => socket.destroy())
+    if (socket.connecting) await once(socket, 'connect')
+  }
+  t.equal((await fetch(new URL('/healthz', url))).status, 200)
+  child.kill('SIGTERM')
+  t.strictSame(await once(child, 'exit'), [0, null])
+})
+
+t.test('metrics are on a port of their own', { buffered: true }, async (t) => {
+  const { url: hasura } = await hasuraOf(t, { UserByEmail: { data: { user: [] } } })
+  const { child } = start(t, { ...settings, PORT: '0', METRICS_PORT: '0', HASURA_GRAPHQL_ENDPOINT: hasura })
+  const metrics = said(child, /Metrics at (http:[^"]+)/)
+  const url = await listening(child)
+  await login(url)
+  const page = await (await fetch(await metrics)).text()
+  for (const name of ['process_resident_memory_bytes', 'nodejs_eventloop_lag_p99_seconds', 'hasura_jwt_auth_attempts_total']) {
+    t.match(page, name)
+  }
+  t.equal((await fetch(new URL('/', await metrics))).status, 404)
+  t.equal((await fetch(`${url}/metrics`)).status, 404)
+  child.kill('SIGTERM')
   t.strictSame(await once(child, 'exit'), [0, null])
 })
 
@@ -68,6 +162,7 @@ t.test('what stops the start is one line, and exit code 1', { buffered: true }, 
   const table: Array<[Record<string, string>, RegExp]> = [
     [{ HASURA_GRAPHQL_JWT_SECRET: 'hunter2' }, /^HASURA_GRAPHQL_JWT_SECRET is not a JSON object: .*\n$/],
     [{ PORT: taken }, /^PORT is taken by another process: set it to a free one\n$/],
+    [{ METRICS_PORT: taken }, /^METRICS_PORT is taken by another process: set it to a free one\n$/],
     [{ HOST: '192.0.2.1' }, /^HOST is not an address of this machine\n$/]
   ]
   await Promise.all(table.map(async ([env, message]) => {

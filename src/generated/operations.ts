@@ -11,6 +11,11 @@ export type CreateUserMutationVariables = Exact<{
 
 export type CreateUserMutation = { insert_user_one: { id: number, email: string, password: string } | null };
 
+export type ReadyQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ReadyQuery = { user: Array<{ id: number }> };
+
 export type UpdatePasswordMutationVariables = Exact<{
   id: number;
   password: string;
@@ -54,6 +59,13 @@ export const CreateUserDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<CreateUserMutation, CreateUserMutationVariables>;
+export const ReadyDocument = new TypedDocumentString(`
+    query Ready {
+  user(limit: 1) {
+    id
+  }
+}
+    `) as unknown as TypedDocumentString<ReadyQuery, ReadyQueryVariables>;
 export const UpdatePasswordDocument = new TypedDocumentString(`
     mutation UpdatePassword($id: Int!, $password: String!) {
   update_user_by_pk(pk_columns: {id: $id}, _set: {password: $password}) {

@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs'
 import {
-  buildASTSchema, getNamedType, getNullableType, GraphQLList, GraphQLObjectType, GraphQLScalarType, isLeafType,
-  isListType, isObjectType, Kind, parse
+  buildASTSchema, getNamedType, GraphQLList, GraphQLNonNull, GraphQLObjectType, GraphQLScalarType, isLeafType,
+  isListType, isNonNullType, isObjectType, isScalarType, isSpecifiedScalarType, Kind, parse
 } from 'graphql'
-import type { DefinitionNode, GraphQLField, GraphQLOutputType, ObjectTypeDefinitionNode } from 'graphql'
+import type {
+  DefinitionNode, GraphQLField, GraphQLInputType, GraphQLNamedType, GraphQLOutputType, ObjectTypeDefinitionNode
+} from 'graphql'
 import type { Action } from './metadata.ts'
 import type { Fields } from './table-types.ts'
+import { postgresScalars, scalarNamed } from './types.ts'
 import type { Memo } from './types.ts'
 
 /**
@@ -24,6 +27,7 @@ export function readActionFields (file: string): (action: string) => GraphQLFiel
   const schema = buildASTSchema({
     kind: Kind.DOCUMENT,
     definitions: [
+      ...parse(postgresScalars.map(name => `scalar ${name}`).join('\n')).definitions,
       ...definitions.filter(node => node === first || !isMutation(node)),
       ...others.map(node => ({ ...node, kind: Kind.OBJECT_TYPE_EXTENSION as const }))
     ]
@@ -40,18 +44,33 @@ export function readActionFields (file: string): (action: string) => GraphQLFiel
   }
 }
 
-/** A type like an action's, whose scalars take any value: it is `readAnswer` that checks what Hasura checks. */
-function lenientOf (type: GraphQLOutputType, memo: Memo): GraphQLOutputType {
-  const nullable = getNullableType(type)
-  if (isListType(nullable)) return new GraphQLList(lenientOf(nullable.ofType, memo))
-  if (!isObjectType(nullable)) return memo('anything', () => new GraphQLScalarType({ name: 'anything' }))
-  const { name } = nullable
-  return memo(name, () => new GraphQLObjectType({
-    name,
-    fields: Object.fromEntries(Object.entries(nullable.getFields()).map(([name, { type }]) => (
-      [name, { type: lenientOf(type, memo) }]
-    )))
-  }))
+/** The schema's own scalar in the place of the contract's: of one name there is one, which tables may use, too. */
+function leafOf<T extends GraphQLNamedType> (type: T, memo: Memo): T | GraphQLScalarType {
+  return isScalarType(type) && !isSpecifiedScalarType(type) ? scalarNamed(type.name, memo) : type
+}
+
+function inputOf (type: GraphQLInputType, memo: Memo): GraphQLInputType {
+  if (isNonNullType(type)) return new GraphQLNonNull(inputOf(type.ofType, memo))
+  return isListType(type) ? new GraphQLList(inputOf(type.ofType, memo)) : leafOf(type, memo)
+}
+
+/** An action's type; if `lenient`, its scalars take any value: it is `readAnswer` that checks what Hasura checks. */
+function outputOf (type: GraphQLOutputType, memo: Memo, lenient: boolean): GraphQLOutputType {
+  if (isNonNullType(type)) {
+    const nullable = outputOf(type.ofType, memo, lenient)
+    return lenient ? nullable : new GraphQLNonNull(nullable)
+  }
+  if (isListType(type)) return new GraphQLList(outputOf(type.ofType, memo, lenient))
+  if (isObjectType(type)) {
+    const { name } = type
+    return memo(name, () => new GraphQLObjectType({
+      name,
+      fields: Object.fromEntries(Object.entries(type.getFields()).map(([name, { type }]) => (
+        [name, { type: outputOf(type, memo, lenient) }]
+      )))
+    }))
+  }
+  return lenient ? memo('anything', () => new GraphQLScalarType({ name: 'anything' })) : leafOf(type, memo)
 }
 
 /**
@@ -62,8 +81,10 @@ function lenientOf (type: GraphQLOutputType, memo: Memo): GraphQLOutputType {
 export function actionFields (actions: Action[], role: string, memo: Memo, lenient: boolean): Fields {
   const permitted = actions.filter(({ permissions }) => role === 'admin' || permissions.some(item => item.role === role))
   return Object.fromEntries(permitted.map(action => [action.name, {
-    type: lenient ? lenientOf(action.field.type, memo) : action.field.type,
-    args: Object.fromEntries(action.field.args.map(({ name, type, defaultValue }) => [name, { type, defaultValue }])),
+    type: outputOf(action.field.type, memo, lenient),
+    args: Object.fromEntries(action.field.args.map(({ name, type, defaultValue }) => (
+      [name, { type: inputOf(type, memo), defaultValue }]
+    ))),
     resolve: async (_, input, { call }) => call(action, input)
   } satisfies Fields[string]]))
 }

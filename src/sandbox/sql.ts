@@ -43,6 +43,10 @@ export function resolveValue (value: unknown, { session }: Statement): unknown {
   return resolved
 }
 
+function arrayOf (column: Column): Column {
+  return { ...column, type: `_${column.type}`, cast: `${column.cast}[]` }
+}
+
 function compare (left: string, column: Column, comparison: unknown, of: Statement, resolve: boolean): string {
   const value = (raw: unknown): unknown => (resolve ? resolveValue(raw, of) : raw)
   const operations = typeof comparison === 'object' && comparison !== null ? comparison : { _eq: comparison }
@@ -52,6 +56,8 @@ function compare (left: string, column: Column, comparison: unknown, of: Stateme
     if (operator === '_in' && Array.isArray(raw)) {
       return raw.length === 0 ? 'false' : `${left} IN (${raw.map(item => parameter(of, value(item), column)).join(', ')})`
     }
+    // A session variable in the place of a list is PostgreSQL's literal of an array.
+    if (operator === '_in' && resolve) return `${left} = ANY (${parameter(of, value(raw), arrayOf(column))})`
     const symbol = operators[operator]
     if (symbol === undefined) throw new Error(`The sandbox does not support the operator "${operator}"`)
     return `${left} ${symbol} ${parameter(of, value(raw), column)}`

@@ -25,11 +25,20 @@ export function createMemo (): Memo {
   }
 }
 
-/** The scalar for a type of PostgreSQL: one of GraphQL's own, or one named like the type and left to PostgreSQL. */
+/** Types of PostgreSQL under their names in GraphQL, which the types of an action may use without declaring them. */
+export const postgresScalars = [
+  'bigint', 'bytea', 'date', 'float8', 'json', 'jsonb', 'numeric', 'smallint', 'time', 'timestamp', 'timestamptz', 'timetz',
+  'uuid'
+]
+
+/** A scalar whose values are left to PostgreSQL. */
+export function scalarNamed (name: string, memo: Memo): GraphQLScalarType {
+  return memo(name, () => new GraphQLScalarType({ name, parseValue: value => value, parseLiteral }))
+}
+
+/** The scalar for a type of PostgreSQL: one of GraphQL's own, or one named like the type. */
 export function scalarOf (pgType: string, memo: Memo): GraphQLScalarType {
-  const name = renamed[pgType] ?? pgType
-  const make = (): GraphQLScalarType => new GraphQLScalarType({ name, parseValue: value => value, parseLiteral })
-  return specified[pgType] ?? memo(name, make)
+  return specified[pgType] ?? scalarNamed(renamed[pgType] ?? pgType, memo)
 }
 
 /** The operators on a column of a type. */

@@ -5,8 +5,9 @@ import { json } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import type { Test } from 'tap'
+import { introspect } from '../../src/sandbox/introspect.ts'
 import { hasura, sandbox, temporaryFolder } from '../sandbox.ts'
-import { failure, serverOf } from '../service.ts'
+import { failure, serverOf, settings } from '../service.ts'
 
 const declarations = `
 type Mutation { Hook(text: String!, number: Int = 7, list: [String!]): Output }
@@ -14,7 +15,9 @@ type Mutation { Strict: Output! }
 type Mutation { Many: [Output!] }
 type Mutation { Forwarding: Output }
 type Mutation { Slow: Output }
+type Mutation { Typed(at: [timestamptz!]): Typed }
 type Output { id: Int! text: String }
+type Typed { key: uuid! at: timestamptz }
 `
 const entry = (name: string, more = ''): string => `
   - name: ${name}
@@ -33,8 +36,8 @@ function projectWithHooks (t: Test): string {
   writeFileSync(join(project, 'metadata/actions.graphql'), declarations)
   writeFileSync(join(project, 'metadata/actions.yaml'), [
     'actions:', entry('Hook'), entry('Strict'), entry('Many'),
-    entry('Forwarding', '      forward_client_headers: true'), entry('Slow', '      timeout: 1'),
-    'custom_types: { objects: [{ name: Output }] }'
+    entry('Forwarding', '      forward_client_headers: true'), entry('Slow', '      timeout: 1'), entry('Typed'),
+    'custom_types: { objects: [{ name: Output }, { name: Typed }] }'
   ].join('\n'))
   return project
 }
@@ -58,6 +61,16 @@ t.test('an action of the sandbox', async (t) => {
   }
   const user = async (query: string) => as('user', query, { 'X-Hasura-User-Id': '7' })
   const call = 'mutation { Hook(text: "a") { id } }'
+
+  t.test('has PostgreSQL\'s types without declaring them, the tables\' own ones', async (t) => {
+    respond(200, '{"key":"a","at":"b"}')
+    t.strictSame(await user('mutation { Typed(at: "c") { key at } }'), { data: { Typed: { key: 'a', at: 'b' } } })
+    t.match(received.splice(0), [{ body: { input: { at: ['c'] } } }])
+    const schema = await introspect(hasuraUrl, settings.HASURA_GRAPHQL_ADMIN_SECRET)
+    t.match(schema, /^type Typed \{\n {2}at: timestamptz\n {2}key: uuid!\n\}$/m)
+    t.match(schema, 'Typed(at: [timestamptz!]): Typed\n')
+    t.match(schema, '  created_at: timestamptz!\n')
+  })
 
   t.test('calls the webhook with Hasura\'s request', async (t) => {
     const query = 'mutation ($text: String!) { renamed: Hook(text: $text, list: ["x"]) { __typename id text } }'

@@ -37,6 +37,8 @@ select_permissions:
       filter: { _or: [{ owner_id: { _eq: X-Hasura-User-Id } }, { is_public: { _eq: true } }] }
   - role: reader
     permission: { columns: [title], filter: { owner: { email: { _in: [a@test.com] } } }, limit: 1 }
+  - role: listed
+    permission: { columns: [title], filter: { stars: { _in: X-Hasura-Stars } } }
 insert_permissions:
   - role: user
     permission:
@@ -129,6 +131,9 @@ t.test('the API of the tables', async (t) => {
       data: { note: [{ title: 'one', owner: { email: 'a@test.com' } }, { title: 'two', owner: null }] }
     })
     t.strictSame(await as('reader', '{ note { title } }'), { data: { note: [{ title: 'one' }] } })
+    t.strictSame(await as('listed', '{ note { title } }', { 'x-hasura-stars': '{"3","4"}' }), { data: { note: [{ title: 'three' }] } })
+    t.strictSame(await as('listed', '{ note { title } }', { 'x-hasura-stars': '3' }),
+      fault('data-exception', 'malformed array literal: "3"'))
     t.strictSame(await as('reader', '{ note { stars } }'), fault(
       'validation-failed', 'field \'stars\' not found in type: \'note\'', '$.selectionSet.note.selectionSet.stars'
     ))
@@ -214,6 +219,13 @@ t.test('the API of the tables', async (t) => {
         'Check constraint violation. new row for relation "user" violates check constraint "user_email_check"', one],
       [insert('{ email: "c@test.com", password: "x", default_role: "no" }'), 'constraint-violation',
         'Foreign key violation. insert or update on table "user" violates foreign key constraint "user_default_role_fkey"', one],
+      ['mutation { insert_user_role_one(object: { user_id: 101, role: "no" }) { role } }', 'constraint-violation',
+        'Foreign key violation. insert or update on table "user_role" violates foreign key constraint "user_role_role_fkey"',
+        '$.selectionSet.insert_user_role_one.args.object'],
+      ['mutation { update_user_by_pk(pk_columns: { id: 101 }, _set: { default_role: "no" }) { id } }', 'constraint-violation',
+        'Foreign key violation. insert or update on table "user" violates foreign key constraint "user_default_role_fkey"'],
+      ['mutation { delete_role_by_pk(name: "admin") { name } }', 'constraint-violation',
+        'Foreign key violation. update or delete on table "role" violates foreign key constraint "user_default_role_fkey" on table "user"'],
       ['mutation { update_user_by_pk(pk_columns: { id: 101 }, _set: { email: "b@test.com" }) { id } }', 'constraint-violation',
         'Uniqueness violation. duplicate key value violates unique constraint "user_email_key"'],
       ['mutation { delete_user_by_pk(id: 102) { id } }', 'constraint-violation',

@@ -75,11 +75,13 @@ export async function startSandbox (
   }
   try {
     const metadata = loadMetadata(`${hasura}/metadata`)
-    const authenticate = createAuthenticate({
+    const { authenticate, close: endPolling } = createAuthenticate({
       adminSecret: settings.HASURA_GRAPHQL_ADMIN_SECRET,
       jwtSecret: settings.HASURA_GRAPHQL_JWT_SECRET,
-      unauthorizedRole: settings.HASURA_GRAPHQL_UNAUTHORIZED_ROLE
+      unauthorizedRole: settings.HASURA_GRAPHQL_UNAUTHORIZED_ROLE,
+      report: log
     })
+    opened.push(async () => { endPolling() })
     const database = await openDatabase(settings.SANDBOX_DATA_DIR, hasura, log)
     opened.push(database.close)
     const tables = await readCatalogue(database.db, metadata)

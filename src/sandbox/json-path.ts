@@ -1,0 +1,31 @@
+/** Keys, and indexes as numbers. */
+export type Path = Array<string | number>
+
+const step = /\.?(?:(?<name>[\p{L}_][\p{L}0-9_-]*)|\[(?:(?<index>\d+)|"(?<double>[^"\\]*)"|'(?<single>[^'\\]*)')\])/uy
+
+/**
+ * Reads a JSONPath as Hasura does: keys with a dot before them or quoted in brackets, indexes in brackets.
+ *
+ * @throws Error where Hasura refuses it, or an escape is in it, which the sandbox does not support
+ */
+export function parsePath (text: string): Path {
+  const steps = text.replace(/^\$/, '')
+  if (text === '$') return []
+  const path: Path = []
+  step.lastIndex = 0
+  do {
+    const { name, index, double, single } = step.exec(steps)?.groups ?? {}
+    const key = name ?? double ?? single ?? (index === undefined ? undefined : Number(index))
+    if (key === undefined) throw new Error(`HASURA_GRAPHQL_JWT_SECRET: invalid JSON path ${text}`)
+    path.push(key)
+  } while (step.lastIndex < steps.length)
+  return path
+}
+
+/** What stands at a path; an index leads into a list, and a key into an object. */
+export function lookUp (path: Path, json: unknown): unknown {
+  return path.reduce((value: unknown, key) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value) !== (typeof key === 'number')) return undefined
+    return Object.hasOwn(value, key) ? (value as Record<string | number, unknown>)[key] : undefined
+  }, json)
+}

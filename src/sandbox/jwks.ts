@@ -1,0 +1,79 @@
+import { createPublicKey, createSecretKey } from 'node:crypto'
+import type { JsonWebKey, KeyObject } from 'node:crypto'
+import { z } from 'zod'
+
+/** All or nothing: a type or algorithm that is not known, or a certificate of another key, fails the set. */
+const schema = z.object({
+  keys: z.array(z.looseObject({
+    kty: z.string(),
+    alg: z.string().regex(/^(?:[HRPE]S(?:256|384|512)|ES256K|EdDSA)$/).optional(),
+    x5c: z.undefined('the sandbox does not support x5c').optional()
+  }))
+})
+
+function readKeys (body: string): KeyObject[] {
+  return schema.parse(JSON.parse(body)).keys.map((jwk) => {
+    if (jwk.kty === 'oct') return createSecretKey(String(jwk['k']), 'base64url')
+    return createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' })
+  })
+}
+
+/**
+ * How long an answer is good for, in seconds: `Cache-Control` first, else `Expires`.
+ *
+ * @returns 0 also where neither says anything, as late versions of Hasura have it
+ */
+export function freshnessOf (headers: Headers, now: number): number {
+  const directives = headers.get('cache-control')?.toLowerCase().split(',').map(directive => directive.trim()) ?? []
+  const ages = directives.map(directive => /^(?:s-maxage|max-age)="?(\d+)"?$/.exec(directive)?.[1])
+  const age = ages.find(age => age !== undefined)
+  if (age !== undefined && directives.includes('must-revalidate')) return Number(age)
+  if (['must-revalidate', 'no-cache', 'no-store'].some(directive => directives.includes(directive))) return 0
+  if (age !== undefined) return Number(age)
+  const expires = Date.parse(headers.get('expires') ?? '')
+  return Number.isNaN(expires) ? 0 : Math.max(0, (expires - now) / 1000)
+}
+
+/**
+ * Polls the keys at a `jwk_url` as Hasura does: again when the answer is no longer fresh, and each second after a
+ * failure, or where nothing says how long it is.
+ *
+ * @param report - is told of each new kind of failure
+ */
+export function pollKeys (
+  url: string, report: (problem: string) => void
+): { keys: () => KeyObject[], close: () => void } {
+  const closing = new AbortController()
+  let keys: KeyObject[] = []
+  let reported = ''
+  let timer: NodeJS.Timeout | undefined
+
+  async function fetchKeys (): Promise<number> {
+    const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(10_000)])
+    const response = await fetch(url, { signal })
+    if (!response.ok) throw new Error(`Non-2xx response on fetching JWK from: ${url}`)
+    keys = readKeys(await response.text())
+    reported = ''
+    return freshnessOf(response.headers, Date.now())
+  }
+  async function poll (): Promise<void> {
+    const seconds = await fetchKeys().catch((error: unknown) => {
+      const problem = String(error)
+      if (!closing.signal.aborted && problem !== reported) report(`${url}: ${problem}`)
+      reported = problem
+      return 0
+    })
+    if (closing.signal.aborted) return
+    // A timer takes 24 days at most.
+    timer = setTimeout(() => { void poll() }, Math.min(Math.max(seconds, 1) * 1000, 2 ** 31 - 1)).unref()
+  }
+  void poll()
+
+  return {
+    keys: () => keys,
+    close () {
+      closing.abort()
+      clearTimeout(timer)
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import { createPublicKey, createSecretKey } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+import { z } from 'zod'
+import { parsePath } from './json-path.ts'
+import type { Path } from './json-path.ts'
+
+/** Bytes of an HMAC key below which an algorithm refuses it. */
+export const hmacBytes: Record<string, number> = { HS256: 32, HS384: 48, HS512: 64 }
+const asymmetric = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'Ed25519']
+
+/** RFC 7519, section 2: a StringOrURI with a colon in it must be a URI. */
+export function isStringOrUri (value: unknown): value is string {
+  return typeof value === 'string' && (!value.includes(':') || /^[a-z][a-z0-9+.-]*:[^\s<>"{}|\\^`]*$/i.test(value))
+}
+
+const stringOrUri = z.string().refine(isStringOrUri, 'invalid URI')
+const role = z.string().min(1)
+
+/** A literal, or a path with what stands in for a claim that is not there. */
+function mapped<Schema extends z.ZodType> (schema: Schema) {
+  return z.union([schema, z.object({ path: z.string().transform(parsePath), default: schema.nullish() })])
+}
+
+const schema = z.strictObject({
+  type: z.unknown().optional(),
+  key: z.string().nullish(),
+  jwk_url: z.url({ protocol: /^https?$/ }).nullish(),
+  claims_namespace: z.string().nullish(),
+  claims_namespace_path: z.string().nullish(),
+  claims_format: z.enum(['json', 'stringified_json']).nullish(),
+  claims_map: z.record(z.string(), z.unknown()).nullish(),
+  audience: z.union([stringOrUri, z.array(stringOrUri)]).nullish(),
+  issuer: stringOrUri.nullish(),
+  allowed_skew: z.int().nullish(),
+  header: z.object({ type: z.string(), name: z.string().optional() }).nullish()
+})
+
+export type MappedClaim = string | string[] | { path: Path, default?: string | string[] | null | undefined }
+
+/** Where the client sends its token. */
+export interface TokenPlace { type: 'authorization' | 'cookie' | 'customheader', name: string }
+
+export interface JwtConfig {
+  keys: KeyObject[] | { url: string }
+  namespace: { key: string } | { path: Path, text: string }
+  isStringified: boolean
+  map: Record<string, MappedClaim> | undefined
+  audience: string[] | undefined
+  issuer: string | undefined
+  skew: number
+  place: TokenPlace
+}
+
+function readPem (pem: string): KeyObject {
+  const [first, label = ''] = /-----BEGIN ([^-]+)-----[\s\S]*?-----END \1-----/.exec(pem) ?? []
+  if (first === undefined) throw new Error('Invalid JWK: Could not decode PEM: No pem found')
+  if (!['PUBLIC KEY', 'RSA PUBLIC KEY', 'CERTIFICATE'].includes(label)) {
+    throw new Error('Invalid JWK: Could not decode PEM: This key type is not supported')
+  }
+  try {
+    return createPublicKey(first)
+  } catch {
+    throw new Error('Invalid JWK: Could not decode PEM: This key type is not supported')
+  }
+}
+
+function readKey (type: unknown, key: string): KeyObject {
+  const bytes = hmacBytes[String(type)]
+  if (bytes === undefined) {
+    if (asymmetric.includes(String(type))) return readPem(key)
+    throw new Error(`Invalid JWK: Key type: ${String(type)} is not supported`)
+  }
+  if (Buffer.byteLength(key) >= bytes) return createSecretKey(key, 'utf8')
+  throw new Error(`Invalid JWK: Key size too small; should be atleast ${bytes} characters`)
+}
+
+function readMap (map: Record<string, unknown>): Record<string, MappedClaim> {
+  const roles = { 'x-hasura-allowed-roles': mapped(z.array(role)), 'x-hasura-default-role': mapped(role) }
+  for (const claim of Object.keys(roles)) {
+    if (map[claim] === undefined) throw new Error(`${claim} is expected but not found`)
+  }
+  const schemas: Record<string, z.ZodType<MappedClaim>> = roles
+  return Object.fromEntries(Object.entries(map).map(([name, value]) => {
+    const claim = name.toLowerCase()
+    return [claim, (schemas[claim] ?? mapped(z.string())).parse(value)]
+  }))
+}
+
+function readPlace (header: { type: string, name?: string | undefined } | null | undefined): TokenPlace {
+  const { type = 'Authorization', name } = header ?? {}
+  const kind = type.toLowerCase()
+  if (kind === 'authorization') return { type: kind, name: kind }
+  if (kind !== 'cookie' && kind !== 'customheader') {
+    throw new Error('expected \'type\' is \'Authorization\' or \'Cookie\' or \'CustomHeader\'')
+  }
+  if (name === undefined) throw new Error('HASURA_GRAPHQL_JWT_SECRET: the header has no name')
+  return { type: kind, name }
+}
+
+function parse (text: string): z.infer<typeof schema> {
+  let config: unknown
+  try {
+    config = JSON.parse(text)
+  } catch {
+    // The parser's message quotes the secret.
+  }
+  if (typeof config !== 'object' || config === null) throw new Error('HASURA_GRAPHQL_JWT_SECRET is not a JSON object')
+  const { data, error } = schema.safeParse(config)
+  if (data !== undefined) return data
+  const [issue] = error.issues
+  if (issue?.code === 'unrecognized_keys') {
+    throw new Error(`The sandbox does not support this "${String(issue.keys[0])}" in HASURA_GRAPHQL_JWT_SECRET`)
+  }
+  throw new Error(`HASURA_GRAPHQL_JWT_SECRET: ${String(issue?.path.join('.'))}: ${String(issue?.message)}`)
+}
+
+/**
+ * Reads Hasura's JWT configuration as Hasura does.
+ *
+ * @throws Error where Hasura would not start with it, or the sandbox does not know a key of it
+ */
+export function parseJwtConfig (text: string): JwtConfig {
+  const config = parse(text)
+  const { key, jwk_url: url, claims_namespace: namespace, claims_namespace_path: path, claims_map: map } = config
+  const both = path != null && namespace != null
+  if (both) throw new Error('claims_namespace and claims_namespace_path both cannot be set')
+  if (key == null && url == null) throw new Error('HASURA_GRAPHQL_JWT_SECRET: key and jwk_url both cannot be empty')
+  if (key != null && url != null) throw new Error('HASURA_GRAPHQL_JWT_SECRET: key, jwk_url both cannot be present')
+  return {
+    keys: url == null ? [readKey(config.type, String(key))] : { url },
+    namespace: path == null ? { key: namespace ?? 'https://hasura.io/jwt/claims' } : { path: parsePath(path), text: path },
+    isStringified: config.claims_format === 'stringified_json',
+    map: map == null ? undefined : readMap(map),
+    audience: config.audience == null ? undefined : [config.audience].flat(),
+    issuer: config.issuer ?? undefined,
+    // hs-jose takes a negative one without its sign.
+    skew: Math.abs(config.allowed_skew ?? 0),
+    place: readPlace(config.header)
+  }
+}

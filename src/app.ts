@@ -12,6 +12,7 @@ import connections from './plugins/connections.ts'
 import digest from './plugins/digest.ts'
 import hasura from './plugins/hasura.ts'
 import http from './plugins/http.ts'
+import jwks from './plugins/jwks.ts'
 import jwt from './plugins/jwt.ts'
 import metrics from './plugins/metrics.ts'
 import password from './plugins/password.ts'
@@ -39,6 +40,7 @@ async function app (fastify: FastifyInstance, { env }: { env: Environment }): Pr
   await fastify.register(password)
   await fastify.register(blocklist)
   await fastify.register(jwt)
+  await fastify.register(jwks)
   await fastify.register(readiness)
 
   await fastify.register(signup)

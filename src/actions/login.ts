@@ -6,6 +6,7 @@ import { UpdatePasswordDocument, UserByEmailDocument } from '../generated/operat
 import type { UpdatePasswordMutationVariables } from '../generated/operations.ts'
 import { registerAction } from './action.ts'
 import { checkPasswordLength, normalizeEmail, normalizePassword } from './credentials.ts'
+import { toHasuraClaims } from './custom-claims.ts'
 
 /** `Login`: verifies the password and answers with an access token. */
 export async function login (fastify: FastifyInstance): Promise<void> {
@@ -50,7 +51,8 @@ export async function login (fastify: FastifyInstance): Promise<void> {
 
       const roles = user.roles.map(({ role }) => role)
       request.attempt.userId = user.id
-      return { token: jwt.sign({ id: user.id, defaultRole: user.default_role, roles }) }
+      const claims = toHasuraClaims(claimsOf(user))
+      return { token: jwt.sign({ id: user.id, defaultRole: user.default_role, roles, claims }) }
     }
   })
 }

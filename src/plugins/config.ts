@@ -47,6 +47,13 @@ export const configSchema = {
       type: 'string',
       description: 'the same JSON that Hasura gets, such as {"type":"HS256","key":"<at least 32 characters>"}'
     },
+    JWT_PRIVATE_KEY: {
+      type: 'string', description: 'the private key of an asymmetric type in PEM, in which \\n may stand for a line break'
+    },
+    JWT_PRIVATE_KEY_FILE: {
+      type: 'string', description: 'the path of a PEM file with the private key, or of a folder of such files'
+    },
+    JWKS_MAX_AGE_SECONDS: seconds(300),
     ACTION_SECRET: {
       type: 'string',
       minLength: 16,

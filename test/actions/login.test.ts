@@ -28,6 +28,30 @@ t.test('the right password gives a token of the user\'s roles in the database', 
   t.strictSame(asked.map(({ operation, variables }) => [operation, variables]), [['UserByEmail', { email: 'a@b.test' }]])
 })
 
+t.test('the roles are those of the rows, the default one among them, whatever the request says of roles', async (t) => {
+  const password = await hash('a-password', today)
+  const table: Array<[string, string[], string[]]> = [
+    ['user', [], ['user']],
+    ['user', ['user'], ['user']],
+    ['editor', ['user'], ['editor', 'user']],
+    ['user', ['editor', 'admin'], ['user', 'editor', 'admin']],
+    ['admin', ['user', 'admin'], ['admin', 'user']]
+  ]
+  const session = { 'x-hasura-role': 'admin', 'x-hasura-default-role': 'admin', 'x-hasura-allowed-roles': '["admin"]' }
+  for (const [role, others, allowed] of table) {
+    const roles = others.map(role => ({ role }))
+    const row = { id: 7, password, default_role: role, roles }
+    const { url } = await hasuraOf(t, { UserByEmail: { data: { user: [row] } } })
+    const { inject } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
+    const input = { ...good, email: 'admin@site.com' }
+    const payload = { input, session_variables: session, default_role: 'admin', roles: ['admin'] }
+    const { body } = await inject({ url: '/login', headers: session, payload })
+    t.strictSame(decodeJwt((body as { token: string }).token)['https://hasura.io/jwt/claims'], {
+      'x-hasura-allowed-roles': allowed, 'x-hasura-default-role': role, 'x-hasura-user-id': '7'
+    })
+  }
+})
+
 t.test('an unknown email, a wrong password and an unreadable hash are answered with the same bytes', async (t) => {
   const table = { unknown: { data: { user: [] } }, wrong: user(await hash('another', today)), unreadable: user('legacy') }
   for (const [title, answer] of Object.entries(table)) {
@@ -108,4 +132,17 @@ t.test('a malformed email or an over-long password is refused, a short password 
 t.test('without Hasura there is no answer about the password', async (t) => {
   const { call } = await service(t)
   t.strictSame(await call('/login', good), { status: 502, body: failure('hasura-unavailable', 'Hasura is unavailable') })
+})
+
+t.test('a claim that Hasura\'s claims_map wants of every user, and that one has not, fails the login and is logged', async (t) => {
+  const { url } = await hasuraOf(t, { UserByEmail: user(await hash('a-password', today)) })
+  const secret = { type: 'HS256', key: 'k'.repeat(32), claims_map: {
+    'x-hasura-allowed-roles': { path: '$.roles' }, 'x-hasura-default-role': { path: '$.roles[0]' }, 'x-hasura-org-id': { path: '$.org' }
+  } }
+  const env = { HASURA_GRAPHQL_ENDPOINT: url, HASURA_GRAPHQL_JWT_SECRET: JSON.stringify(secret) }
+  const { call, log } = await service(t, env)
+  t.strictSame(await call('/login', good), { status: 500, body: failure('internal', 'internal error') })
+  t.match(log().filter(({ level }) => level === 50), [{ err: {
+    message: 'The claim x-hasura-org-id is in "claims_map" without a "default", and src/claims.ts gives this user none'
+  } }])
 })

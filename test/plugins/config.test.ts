@@ -21,6 +21,7 @@ t.test('the defaults are those of the contract', async (t) => {
     HOST: '127.0.0.1',
     PORT: 3000,
     LOG_LEVEL: 'info',
+    JWKS_MAX_AGE_SECONDS: 300,
     ACCESS_TOKEN_TTL_SECONDS: 3600,
     ARGON2_MEMORY_KIB: 19456,
     ARGON2_PASSES: 2,
@@ -40,7 +41,14 @@ t.test('the defaults are those of the contract', async (t) => {
     HEADERS_TIMEOUT_SECONDS: 10,
     REQUEST_TIMEOUT_SECONDS: 15,
     KEEP_ALIVE_TIMEOUT_SECONDS: 72,
-    HASURA_TIMEOUT_SECONDS: 10
+    HASURA_TIMEOUT_SECONDS: 8,
+    HASURA_CONNECT_TIMEOUT_SECONDS: 2,
+    HASURA_HEADERS_TIMEOUT_SECONDS: 6,
+    HASURA_BODY_TIMEOUT_SECONDS: 2,
+    HASURA_ANSWER_LIMIT_BYTES: 1_048_576,
+    UV_THREADPOOL_SIZE: 4,
+    SHUTDOWN_DELAY_SECONDS: 0,
+    SHUTDOWN_GRACE_SECONDS: 20
   })
 })
 
@@ -73,6 +81,7 @@ t.test('a missing or unusable value is one line that names the variable, and nev
     [{ ARGON2_MEMORY_KIB: '262144', ARGON2_PASSES: '5' }, /^ARGON2_PASSES is too large: .* may be 1048576 at most$/],
     [{ ARGON2_PASSES: '0' }, /^ARGON2_PASSES is unusable/],
     [{ ARGON2_LANES: '17' }, /^ARGON2_LANES is unusable/],
+    [{ PORT: '3000', METRICS_PORT: '3000' }, /^METRICS_PORT is PORT, too: metrics have a port of their own/],
     [{ SIGNUP_PASSWORD_FIELD: 'plain' }, /^SIGNUP_PASSWORD_FIELD is unusable: it must be hash or redacted$/]
   ]
   for (const [env, message] of table) {

@@ -1,0 +1,45 @@
+/** The claims that every token has already, from `id`, `default_role` and `roles` of the user alone. */
+const reserved = ['x-hasura-allowed-roles', 'x-hasura-default-role', 'x-hasura-user-id'] as const
+
+type Scalar = string | number | boolean | null
+
+/** Claims beyond Hasura's own three; one that is null or undefined is left out of the token. */
+export type CustomClaims = Record<`x-hasura-${string}`, Scalar | readonly Scalar[] | undefined>
+  & Partial<Record<typeof reserved[number], never>>
+
+function checkName (name: string): void {
+  if (!name.startsWith('x-hasura-')) throw new Error(`The claim ${name} of src/claims.ts must start with x-hasura-`)
+  if (!reserved.some(other => other === name)) return
+  throw new Error(`The claim ${name} of src/claims.ts is this service's own: take it out, or give it another name`)
+}
+
+/** An element of a list, quoted always: else NULL, an empty text, commas and braces would mean something else. */
+function toElement (name: string, item: unknown): string {
+  if (item === null || item === undefined) return 'NULL'
+  return `"${toText(name, item).replaceAll(/["\\]/g, '\\$&')}"`
+}
+
+function toText (name: string, value: unknown): string {
+  if (['string', 'number', 'boolean'].includes(typeof value)) return String(value)
+  throw new Error(`The claim ${name} of src/claims.ts must be text, a number, a boolean or a list of these`)
+}
+
+/** Hasura takes strings alone: a list becomes PostgreSQL's literal of an array, which a permission's column casts. */
+function toClaim (name: string, value: unknown): string {
+  if (!Array.isArray(value)) return toText(name, value)
+  return `{${value.map(item => toElement(name, item)).join(',')}}`
+}
+
+/**
+ * Makes of what `src/claims.ts` returns the claims of a token, with names in lower case. A mistake there fails the
+ * login: every permission that reads a claim relies on it.
+ *
+ * @throws Error that names the claim
+ */
+export function toHasuraClaims (claims: CustomClaims): Record<string, string> {
+  const entries = Object.entries<unknown>(claims).map(([name, value]) => [name.toLowerCase(), value] as const)
+  for (const [name] of entries) checkName(name)
+  return Object.fromEntries(entries
+    .filter(([, value]) => value !== null && value !== undefined)
+    .map(([name, value]) => [name, toClaim(name, value)]))
+}

@@ -1,0 +1,147 @@
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as after } from 'node:timers/promises'
+import { calculateJwkThumbprint, decodeProtectedHeader } from 'jose'
+import t from 'tap'
+import type { Test } from 'tap'
+import { fileNameOf } from '../../src/jwt/key-files.ts'
+import { pairFor, privatePem, publicPem } from '../key-pairs.ts'
+import { temporaryFolder } from '../sandbox.ts'
+import { service } from '../service.ts'
+
+// They wait for the clock, and not for the processor.
+t.jobs = 10
+
+const url = JSON.stringify({ jwk_url: 'http://auth:3000/.well-known/jwks.json' })
+
+interface Key { pem: string, kid: string, publicPem: string }
+
+async function newKey (): Promise<Key> {
+  const pair = pairFor('ES256')
+  const kid = await calculateJwkThumbprint(pair.publicKey.export({ format: 'jwk' }))
+  return { pem: privatePem(pair), kid, publicPem: publicPem(pair) }
+}
+
+/** What the log says that the service does, beside its requests. */
+const warning = 40
+const failure = 50
+
+interface State { signing: string | undefined, published: unknown[] }
+
+/** A service with short spans: verifiers keep the keys for one second, and tokens live three. */
+async function running (t: Test, path: string, secret = url) {
+  const { fastify, log } = await service(t, {
+    HASURA_GRAPHQL_JWT_SECRET: secret, JWT_PRIVATE_KEY_FILE: path, JWKS_MAX_AGE_SECONDS: '1', ACCESS_TOKEN_TTL_SECONDS: '3'
+  })
+  const state = async (): Promise<State> => {
+    const { keys } = (await fastify.inject('/.well-known/jwks.json')).json<{ keys: Array<{ kid: string }> }>()
+    const { kid } = decodeProtectedHeader(fastify.jwt.sign({ id: 1, defaultRole: 'user', roles: [], claims: {} }))
+    return { signing: kid, published: keys.map(({ kid }) => kid) }
+  }
+  const reports = (level: number): unknown[] => (
+    log().filter(line => line['level'] === level).map(({ err, msg }) => err === undefined ? msg : (err as Error).message)
+  )
+  /** Polls until the state is the wanted one. */
+  const becomes = async (signing: Key, published: Key[], message: string): Promise<void> => {
+    const wanted = { signing: signing.kid, published: published.map(({ kid }) => kid) }
+    let found = await state()
+    for (let tries = 0; tries < 300 && JSON.stringify(found) !== JSON.stringify(wanted); tries++) {
+      await after(50)
+      found = await state()
+    }
+    t.strictSame(found, wanted, message)
+  }
+  const reported = async (level: number, count: number): Promise<unknown[]> => {
+    for (let tries = 0; tries < 300 && reports(level).length < count; tries++) await after(50)
+    return reports(level)
+  }
+  return { becomes, reported, reports }
+}
+
+t.test('a key that replaces the one file is published first, signs later, and the old one stays until its tokens have expired', { buffered: true }, async (t) => {
+  const file = join(temporaryFolder(t), 'key.pem')
+  const [a, b] = [await newKey(), await newKey()]
+  writeFileSync(file, a.pem)
+  const { becomes, reports } = await running(t, file)
+  await becomes(a, [a], 'alone')
+  writeFileSync(`${file}.new`, b.pem)
+  renameSync(`${file}.new`, file)
+  await becomes(a, [a, b], 'published')
+  const published = Date.now()
+  await becomes(b, [a, b], 'signs')
+  const signed = Date.now()
+  t.ok(signed - published > 1000, 'after twice the span that verifiers keep the keys for')
+  await becomes(b, [b], 'the old one has expired')
+  t.ok(Date.now() - signed > 3000, 'when its last token has, and a span for clocks')
+  t.strictSame([...reports(warning), ...reports(failure)], [])
+})
+
+t.test('a folder is followed as Kubernetes replaces it: through a link that is renamed', { buffered: true }, async (t) => {
+  const folder = temporaryFolder(t)
+  const [a, b] = [await newKey(), await newKey()]
+  const put = (version: string, files: Record<string, string>): void => {
+    mkdirSync(join(folder, version))
+    for (const [name, pem] of Object.entries(files)) writeFileSync(join(folder, version, name), pem)
+    symlinkSync(version, join(folder, '..data_tmp'))
+    renameSync(join(folder, '..data_tmp'), join(folder, '..data'))
+    for (const name of Object.keys(files)) {
+      rmSync(join(folder, name), { force: true })
+      symlinkSync(join('..data', name), join(folder, name))
+    }
+  }
+  put('..2026_1', { 'first.pem': a.pem })
+  const { becomes, reports } = await running(t, folder)
+  await becomes(a, [a], 'alone')
+  const start = Math.ceil(Date.now() / 1000 + 6) * 1000
+  put('..2026_2', { 'first.pem': a.pem, [fileNameOf(start)]: b.pem })
+  await becomes(a, [a, b], 'the new key is published')
+  await becomes(b, [a, b], 'and signs')
+  t.ok(Date.now() >= start, 'from its time on')
+  t.strictSame([...reports(warning), ...reports(failure)], [])
+})
+
+t.test('what cannot be used is reported once, without a word of it, and the old keys stay', { buffered: true }, async (t) => {
+  const file = join(temporaryFolder(t), 'key.pem')
+  const [a, b] = [await newKey(), await newKey()]
+  writeFileSync(file, a.pem)
+  const { becomes, reported, reports } = await running(t, file)
+  const table: Array<[() => void, RegExp]> = [
+    [() => { writeFileSync(file, '') }, /^JWT_PRIVATE_KEY_FILE holds no private key/],
+    [() => { writeFileSync(file, b.pem.slice(0, 90)) }, /^JWT_PRIVATE_KEY_FILE holds no private key/],
+    [() => { rmSync(file) }, /^JWT_PRIVATE_KEY_FILE names a file or folder that cannot be read: ENOENT/]
+  ]
+  for (const [index, [spoil, message]] of table.entries()) {
+    spoil()
+    const errors = await reported(failure, index + 1)
+    t.match(errors.at(-1), message)
+    t.notMatch(JSON.stringify(errors), b.pem.slice(30, 60))
+    await becomes(a, [a], 'the old key stays in use')
+  }
+  writeFileSync(file, b.pem)
+  await becomes(a, [a, b], 'a good one is taken')
+  t.equal(reports(failure).length, 3, 'each is reported once')
+})
+
+t.test('a key that is not the other half of what Hasura has is reported, and does not sign', { buffered: true }, async (t) => {
+  const folder = temporaryFolder(t)
+  const [a, b] = [await newKey(), await newKey()]
+  writeFileSync(join(folder, 'a.pem'), a.pem)
+  const { becomes, reported } = await running(t, folder, JSON.stringify({ type: 'ES256', key: a.publicPem }))
+  writeFileSync(join(folder, '2020-01-01T00-00-00Z.pem'), b.pem)
+  const reason = /2020-01-01T00-00-00Z\.pem, which holds a private key that is not the other half of the public key/
+  t.match(await reported(failure, 1), [reason])
+  await becomes(a, [a], 'the old key stays in use')
+})
+
+t.test('a folder whose keys all sign later is a warning: the old one goes on until the next may', { buffered: true }, async (t) => {
+  const folder = temporaryFolder(t)
+  const [a, b] = [await newKey(), await newKey()]
+  writeFileSync(join(folder, 'a.pem'), a.pem)
+  const { becomes, reported, reports } = await running(t, folder)
+  writeFileSync(join(folder, fileNameOf(Date.now() + 6000)), b.pem)
+  rmSync(join(folder, 'a.pem'))
+  t.match(await reported(warning, 1), [/^every private key in the folder signs later: the one before/])
+  await becomes(a, [a, b], 'signs on')
+  await becomes(b, [a, b], 'until the next may')
+  t.strictSame(reports(failure), [])
+})

@@ -1,55 +1,13 @@
-/**
- * Whether the time of a failed login tells a wrong password, an unknown email and an unreadable hash apart.
- *
- * Rounds of one login each, in random order within the round so that drift of the machine falls on all alike, on the
- * service at its default parameters and over HTTP. The Mann–Whitney U test asks whether one kind tends to be slower.
- */
-import { randomBytes, randomInt } from 'node:crypto'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { json } from 'node:stream/consumers'
-import { hash } from '@node-rs/argon2'
-import Fastify from 'fastify'
-import { request } from 'undici'
-import app, { serverOptions } from '../src/app.ts'
+import { randomInt } from 'node:crypto'
+import { Pool } from 'undici'
+import { actionSecret, attempts } from './attempts.ts'
+import { atMost } from './benchmark.ts'
+import type { Context, Report } from './benchmark.ts'
+import { noLimits } from './login-cost.ts'
+import { median } from './measure.ts'
+import { startHasura, startService } from './service.ts'
 
-const rounds = 500
-const kinds = { 'wrong password': 'known@test.com', 'unknown email': 'unknown@test.com', 'unreadable hash': 'legacy@test.com' }
-const actionSecret = randomBytes(16).toString('hex')
-
-/** A Hasura that knows one user. */
-async function startHasura (): Promise<{ url: string, close: () => void }> {
-  const password = await hash(randomBytes(16), { memoryCost: 19_456, timeCost: 2, parallelism: 1 })
-  const users: Record<string, object[]> = {
-    'known@test.com': [{ id: 1, password, default_role: 'user', roles: [] }],
-    'legacy@test.com': [{ id: 2, password: '$pbkdf2$unreadable', default_role: 'user', roles: [] }]
-  }
-  const server = createServer((message, response) => {
-    void json(message).then((body) => {
-      const { variables } = body as { variables: { email: string } }
-      response.end(JSON.stringify({ data: { user: users[variables.email] ?? [] } }))
-    })
-  })
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => { server.close() } }
-}
-
-/** Milliseconds that a failed login takes. */
-async function time (url: string, email: string): Promise<number> {
-  const start = process.hrtime.bigint()
-  const { statusCode, body } = await request(`${url}/login`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'x-hasura-action-secret': actionSecret },
-    body: JSON.stringify({ input: { email, password: 'a-wrong-password' } })
-  })
-  await body.dump()
-  if (statusCode !== 401) throw new Error(`a failed login answered ${statusCode}`)
-  return Number(process.hrtime.bigint() - start) / 1e6
-}
-
-function median (values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
-}
+const kinds = ['wrong password', 'unknown email', 'unreadable hash'] as const
 
 /** The standard score of the Mann–Whitney U statistic; beyond ±3.29 chance alone is one in a thousand. */
 function rankScore (first: number[], second: number[]): number {
@@ -61,40 +19,52 @@ function rankScore (first: number[], second: number[]): number {
   return (u - n * m / 2) / Math.sqrt(n * m * (n + m + 1) / 12)
 }
 
-const hasura = await startHasura()
-const fastify = Fastify(serverOptions({ write () { /* as much work as a log, and no terminal to wait for */ } }))
-await fastify.register(app, {
-  env: {
-    HASURA_GRAPHQL_ENDPOINT: hasura.url,
-    HASURA_GRAPHQL_ADMIN_SECRET: 'secret-of-the-bench',
-    HASURA_GRAPHQL_JWT_SECRET: JSON.stringify({ type: 'HS256', key: randomBytes(32).toString('hex') }),
-    ACTION_SECRET: actionSecret,
-    LOGIN_LIMIT_PER_ACCOUNT: '1000000'
-  }
-})
-const url = await fastify.listen({ host: '127.0.0.1', port: 0 })
+/** Milliseconds that a failed login takes. */
+async function time (service: Pool, kind: typeof kinds[number]): Promise<number> {
+  const headers = { 'content-type': 'application/json', 'x-hasura-action-secret': actionSecret }
+  const start = performance.now()
+  const { statusCode, body } = await service.request({ ...attempts[kind](0), headers })
+  await body.dump()
+  if (statusCode !== 401) throw new Error(`a failed login answered ${statusCode}`)
+  return performance.now() - start
+}
 
-const times = new Map(Object.keys(kinds).map((kind): [string, number[]] => [kind, []]))
-for (let i = -20; i < rounds; i++) {
-  const round = Object.entries(kinds).map(([kind, email]) => ({ kind, email, order: randomInt(1_000_000) }))
-  for (const { kind, email } of round.sort((a, b) => a.order - b.order)) {
-    const milliseconds = await time(url, email)
-    // The first ones warm the code up.
-    if (i >= 0) times.get(kind)?.push(milliseconds)
+/**
+ * Whether the time of a failed login tells a wrong password, an unknown email and an unreadable hash apart: rounds of
+ * one login each, in random order within the round so that drift of the machine falls on all alike, and a test of
+ * ranks, which asks whether one kind tends to be slower.
+ */
+export async function loginTiming ({ quick, cost, progress }: Context): Promise<Report> {
+  const rounds = quick ? 5 : 500
+  const { url } = await startService(await startHasura(cost), cost, noLimits)
+  const service = new Pool(url, { connections: 1 })
+  const times = { 'wrong password': [] as number[], 'unknown email': [] as number[], 'unreadable hash': [] as number[] }
+  progress(`${rounds} rounds`)
+  for (let round = quick ? 0 : -20; round < rounds; round++) {
+    const shuffled = kinds.map(kind => ({ kind, order: randomInt(1_000_000) })).sort((a, b) => a.order - b.order)
+    for (const { kind } of shuffled) {
+      const milliseconds = await time(service, kind)
+      // The first ones warm the code up.
+      if (round >= 0) times[kind].push(milliseconds)
+    }
+  }
+  await service.close()
+
+  const reference = times['wrong password']
+  const results = kinds.map(kind => ({
+    kind, median: median(times[kind]), ratio: median(times[kind]) / median(reference), score: kind === 'wrong password' ? 0 : rankScore(times[kind], reference)
+  }))
+  const worst = Math.max(...results.map(({ score }) => Math.abs(score)))
+  return {
+    title: 'Whether time tells why a login failed',
+    goals: [atMost(3.29, 'standard score of the rank test, either way', worst)],
+    tables: [{
+      columns: [`failed login, ${rounds} rounds`, 'median', 'ratio', 'standard score of the rank test'],
+      rows: results.map(({ kind, median, ratio, score }) => [
+        kind, `${median.toFixed(2)} ms`, ratio.toFixed(3), score.toFixed(2)
+      ])
+    }],
+    notes: ['Beyond ±3.29 chance alone would be one in a thousand: the command fails there.'],
+    data: { rounds, results }
   }
 }
-await fastify.close()
-hasura.close()
-
-const wrongPassword = times.get('wrong password') ?? []
-let isTold = false
-console.log(`| failed login, ${rounds} rounds | median | ratio | standard score of the rank test |`)
-console.log('| --- | --- | --- | --- |')
-for (const [kind, values] of times) {
-  const score = rankScore(values, wrongPassword)
-  isTold ||= Math.abs(score) > 3.29
-  const ratio = median(values) / median(wrongPassword)
-  console.log(`| ${kind} | ${median(values).toFixed(2)} ms | ${ratio.toFixed(3)} | ${score.toFixed(2)} |`)
-}
-console.log(isTold ? 'Time tells them apart.' : 'Time does not tell them apart.')
-process.exitCode = isTold ? 1 : 0

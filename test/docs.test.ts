@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
+import { service } from './service.ts'
 
 const sources = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.test.ts'))
 const tests = sources.map(name => readFileSync(`test/${name}`, 'utf8').replaceAll('\\\'', '\'')).join('\n')
@@ -17,6 +18,23 @@ t.test('every line of the security checklist names a test that is there, or give
       t.ok(starts.some(start => tests.includes(start)), `${item}: ${title}`)
     }
   }
+})
+
+t.test('every fault of the operations page names tests that are there', async (t) => {
+  const table = readFileSync('docs/operations.md', 'utf8').split('## What happens when')[1]?.split('\n## ')[0] ?? ''
+  const rows = table.split('\n').filter(line => line.startsWith('| ')).slice(2)
+  t.ok(rows.length >= 9)
+  for (const row of rows) {
+    const titles = Array.from(row.split(' | ').at(-1)?.matchAll(/`([^`]+)`/g) ?? [], ([, title]) => title ?? '')
+    t.ok(titles.length > 0 || row.endsWith('| the same |'), row)
+    for (const title of titles) t.ok(tests.includes(`t.test('${title}'`), title)
+  }
+})
+
+t.test('every metric is on the operations page, and no other', async (t) => {
+  const documented = new Set(readFileSync('docs/operations.md', 'utf8').match(/^\| `hasura_jwt_auth_\w+`/gm)?.map(cell => cell.slice(3, -1)))
+  const { fastify } = await service(t)
+  t.strictSame([...documented].sort(), fastify.metrics.getMetricsAsArray().map(({ name }) => name).sort())
 })
 
 t.test('every link between the pages leads somewhere', async (t) => {

@@ -1,0 +1,43 @@
+/** Cost of Argon2id, by the names of the library. */
+export interface Cost { memoryCost: number, timeCost: number, parallelism: number }
+
+export interface Context {
+  /** A smoke run: everything once, briefly and at the smallest cost. Its numbers mean nothing. */
+  quick: boolean
+  /** Whether this is a full run, which is kept. */
+  keep: boolean
+  /** What the service costs by default. */
+  cost: Cost
+  /** Interleaved pairs in a comparison. */
+  pairs: number
+  /** One line about what is being done. */
+  progress: (text: string) => void
+}
+
+export interface Table { columns: string[], rows: string[][] }
+
+/** What a benchmark was to reach, and what it reached. */
+export interface Goal { what: string, goal: string, measured: string, isMet: boolean }
+
+export interface Report {
+  title: string
+  goals: Goal[]
+  tables: Table[]
+  /** What a reader must know to read the tables, in whole sentences. */
+  notes: string[]
+  /** Numbers behind the tables, for `results.json`. */
+  data: object
+}
+
+/** Thrown by a benchmark that cannot run here, with the reason. */
+export class Skip extends Error {}
+
+/** A goal that is a bound from above. */
+export function atMost (bound: number, what: string, value: number, unit = '', digits = 2): Goal {
+  return { what, goal: `≤ ${bound}${unit}`, measured: `${value.toFixed(digits)}${unit}`, isMet: value <= bound }
+}
+
+/** A goal that is a bound from below. */
+export function atLeast (bound: number, what: string, value: number, unit = '', digits = 2): Goal {
+  return { what, goal: `≥ ${bound}${unit}`, measured: `${value.toFixed(digits)}${unit}`, isMet: value >= bound }
+}

@@ -1,0 +1,47 @@
+import type { Kind } from './attempts.ts'
+import { startHelper } from './processes.ts'
+
+export interface Load {
+  url: string
+  /** Callers at once, each on a connection of its own, which it keeps. */
+  callers: number
+  /** What each caller asks for, over and over. */
+  kinds: Kind[]
+  milliseconds: number
+  /** Milliseconds at the beginning that are not counted, over which the callers come in. */
+  warmUpMilliseconds?: number
+  /** Milliseconds that a caller waits between its requests. */
+  pauseMilliseconds?: number
+  /** Whether a refused caller waits as long as Retry-After says, up to half as long again; else it tries at once. */
+  heedsRetryAfter?: boolean
+}
+
+export interface Outcome {
+  /** How many requests ended how: by status and code, such as `200` or `429 overloaded`, or `unanswered`. */
+  answers: Record<string, number>
+  /** Seconds from the first request that counts to the end of the time, or to the last answer where that is later. */
+  seconds: number
+  /** Milliseconds from request to answer, of those answered with a 2xx. */
+  p50: number
+  p99: number
+}
+
+export type Generator = (load: Load) => Promise<Outcome>
+
+/** Starts a load generator as a process of its own. */
+export async function startGenerator (): Promise<Generator> {
+  const { ask } = await startHelper('generator.ts', {})
+  return async load => await ask(load) as Outcome
+}
+
+/** How many ended in that way. */
+export function count ({ answers }: Outcome, ending: string): number {
+  return answers[ending] ?? 0
+}
+
+/** @throws Error where any request ended in another way: a benchmark would else measure something else */
+export function expectOnly (outcome: Outcome, ...endings: string[]): Outcome {
+  const other = Object.keys(outcome.answers).filter(ending => !endings.includes(ending))
+  if (other.length === 0) return outcome
+  throw new Error(`requests were to end in ${endings.join(', ')}, but: ${JSON.stringify(outcome.answers)}`)
+}

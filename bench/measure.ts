@@ -1,0 +1,67 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { Skip } from './benchmark.ts'
+
+export function median (values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length / 2
+  return ((sorted[Math.floor(middle)] ?? NaN) + (sorted[Math.ceil(middle) - 1] ?? NaN)) / 2
+}
+
+/**
+ * Measures two things in turn, so that whatever else the machine does falls on both alike; which one goes first changes
+ * from pair to pair.
+ */
+export async function interleave<First, Second> (
+  pairs: number, first: () => Promise<First>, second: () => Promise<Second>
+): Promise<Array<[First, Second]>> {
+  const measured: Array<[First, Second]> = []
+  for (let pair = 0; pair < pairs; pair++) {
+    if (pair % 2 === 0) {
+      const a = await first()
+      measured.push([a, await second()])
+    } else {
+      const b = await second()
+      measured.push([await first(), b])
+    }
+  }
+  return measured
+}
+
+/** Clock ticks a second in /proc: 100 on every Linux that Node.js runs on. */
+const ticksPerSecond = 100
+
+function stat (pid: string): { parent: number, ticks: number } | undefined {
+  try {
+    // The second field is the name, in parentheses, and can hold anything.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+    return { parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) }
+  } catch {
+    // It has ended since.
+    return undefined
+  }
+}
+
+/** A process and all that it started. */
+function family (pid: number): Array<{ pid: number, ticks: number }> {
+  if (process.platform !== 'linux') throw new Skip('processor time and memory of a process are read from /proc, on Linux')
+  const all = readdirSync('/proc').filter(name => /^\d+$/.test(name)).flatMap((name) => {
+    const found = stat(name)
+    return found === undefined ? [] : [{ pid: Number(name), ...found }]
+  })
+  const members = all.filter(process => process.pid === pid)
+  for (const member of members) members.push(...all.filter(({ parent }) => parent === member.pid))
+  return members
+}
+
+/** Seconds of processor time, user and system, that a process and all that it started have used. */
+export function processorSeconds (pid: number): number {
+  return family(pid).reduce((sum, { ticks }) => sum + ticks, 0) / ticksPerSecond
+}
+
+/** MiB of resident memory of a process and all that it started. */
+export function residentMebibytes (pid: number): number {
+  return family(pid).reduce((sum, member) => {
+    const status = readFileSync(`/proc/${member.pid}/status`, 'utf8')
+    return sum + Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024
+  }, 0)
+}

@@ -1,0 +1,120 @@
+import { writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import { atLeast, atMost } from './benchmark.ts'
+import type { Context, Goal, Report } from './benchmark.ts'
+import { count, startGenerator } from './load.ts'
+import type { Generator } from './load.ts'
+import { noLimits, warmUp } from './login-cost.ts'
+import { median, residentMebibytes } from './measure.ts'
+import { startHasura, startService } from './service.ts'
+import type { Service } from './service.ts'
+import { drawSweep } from './sweep-chart.ts'
+
+export interface Step {
+  callers: number
+  perSecond: number
+  refusedPerSecond: number
+  /** Requests without an answer, or with another than a token or `overloaded`. */
+  lost: number
+  p50: number
+  p99: number
+  healthP99: number
+  mebibytes: number
+  /** Milliseconds; undefined where the service publishes no metrics. */
+  eventLoopP99: number | undefined
+}
+
+/** Milliseconds of the longest wait: shorter than the default, so that the sweep reaches it on a small machine. */
+const queueMilliseconds = 1000
+
+/** Reading it begins a new window, so that a step's figure is of that step. */
+async function eventLoopP99 ({ metricsUrl }: Service): Promise<number | undefined> {
+  const text = await fetch(metricsUrl).then(async answer => answer.text(), () => '')
+  const seconds = /^nodejs_eventloop_lag_p99_seconds(?:\{[^}]*\})? (\S+)/m.exec(text)?.[1]
+  return seconds === undefined ? undefined : Number(seconds) * 1000
+}
+
+async function measureStep (
+  service: Service, [generate, probe]: [Generator, Generator], callers: number, quick: boolean
+): Promise<Step> {
+  const { url, pid } = service
+  const [warmUpMilliseconds, milliseconds] = quick ? [20, 100] : [1500, 4000]
+  await eventLoopP99(service)
+  const memory: number[] = []
+  const watch = setInterval(() => { memory.push(residentMebibytes(pid)) }, quick ? 20 : 250)
+  const [outcome, health] = await Promise.all([
+    generate({ url, callers, kinds: ['login'], milliseconds, warmUpMilliseconds, heedsRetryAfter: true }),
+    probe({ url, callers: 1, kinds: ['health'], milliseconds, warmUpMilliseconds, pauseMilliseconds: 10 })
+  ])
+  clearInterval(watch)
+  memory.push(residentMebibytes(pid))
+  const [done, refused] = [count(outcome, '200'), count(outcome, '429 overloaded')]
+  const { answers, seconds, p50, p99 } = outcome
+  return {
+    callers,
+    perSecond: done / seconds,
+    refusedPerSecond: refused / seconds,
+    lost: Object.values(answers).reduce((sum, number) => sum + number, 0) - done - refused,
+    p50,
+    p99,
+    healthP99: health.p99,
+    mebibytes: Math.max(...memory),
+    eventLoopP99: await eventLoopP99(service)
+  }
+}
+
+function goalsOf (steps: Step[], hashMilliseconds: number): Goal[] {
+  // What all processors together do: below that many callers some are idle.
+  const loaded = steps.filter(({ callers }) => callers >= 2 * availableParallelism())
+  const flat = Math.min(...loaded.map(({ perSecond }) => perSecond)) / median(loaded.map(({ perSecond }) => perSecond))
+  const growth = Math.max(...loaded.map(({ mebibytes }) => mebibytes)) - (loaded[0]?.mebibytes ?? NaN)
+  const longest = Math.ceil(queueMilliseconds * 1.1 + 4 * hashMilliseconds)
+  return [
+    atLeast(0.9, 'throughput flat to the end: the lowest against the median', flat, '×'),
+    atMost(longest, `p99 of accepted logins: the queue's ${queueMilliseconds} ms, a tenth for its estimate, and four hashes`,
+      Math.max(...steps.map(({ p99 }) => p99)), ' ms', 0),
+    atMost(64, 'memory flat: growth from the first busy step to the highest', growth, ' MiB', 0),
+    atMost(0, 'requests without an answer', steps.reduce((sum, { lost }) => sum + lost, 0), '', 0),
+    atMost(20, '`/healthz` p99, at the worst step', Math.max(...steps.map(({ healthP99 }) => healthP99)), ' ms', 1)
+  ]
+}
+
+/** From one caller to far more than the processors can serve. */
+export async function sweep (context: Context): Promise<Report> {
+  const { quick, cost, progress, keep } = context
+  const env = { ...noLimits, PASSWORD_QUEUE_MILLISECONDS: String(queueMilliseconds) }
+  const service = await startService(await startHasura(cost), cost, env)
+  const generators: [Generator, Generator] = [await startGenerator(), await startGenerator()]
+  await warmUp(generators[0], service.url, context)
+
+  const steps: Step[] = []
+  for (const callers of quick ? [1, 8] : [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]) {
+    progress(`${callers} callers`)
+    steps.push(await measureStep(service, generators, callers, quick))
+  }
+  const svg = drawSweep(steps, queueMilliseconds)
+  if (keep) writeFileSync(resolve(import.meta.dirname, '../docs/sweep.svg'), svg)
+
+  const hasMetrics = steps.every(step => step.eventLoopP99 !== undefined)
+  return {
+    title: 'From 1 to 512 callers',
+    goals: goalsOf(steps, steps[0]?.p50 ?? NaN),
+    tables: [{
+      columns: [
+        'callers', 'logins a second', 'p50', 'p99', 'refused a second', 'memory', '`/healthz` p99',
+        ...hasMetrics ? ['event loop p99'] : []
+      ],
+      rows: steps.map(step => [
+        String(step.callers), step.perSecond.toFixed(1), `${step.p50.toFixed(0)} ms`, `${step.p99.toFixed(0)} ms`,
+        step.refusedPerSecond.toFixed(1), `${step.mebibytes.toFixed(0)} MiB`, `${step.healthP99.toFixed(1)} ms`,
+        ...hasMetrics ? [`${step.eventLoopP99?.toFixed(1)} ms`] : []
+      ])
+    }],
+    notes: [
+      `\`PASSWORD_QUEUE_MILLISECONDS\` is ${queueMilliseconds} here, so that the queue fills. A refused caller waits as long as \`Retry-After\` says, and up to half as long again at random, as a good client does: callers that try again at once measure the speed of refusals, which is a table of its own below. p50 and p99 are of accepted logins; \`/healthz\` is asked every 10 ms by a process of its own, and its time holds that process's wait for a processor.`,
+      ...hasMetrics ? ['The event loop is sampled every 10 ms by prom-client, and its figure holds those 10 ms.'] : []
+    ],
+    data: { queueMilliseconds, steps }
+  }
+}

@@ -1,0 +1,55 @@
+import { availableParallelism } from 'node:os'
+import type { Context, Cost, Report } from './benchmark.ts'
+import { interleave, median, processorSeconds, residentMebibytes } from './measure.ts'
+import { startHelper } from './processes.ts'
+
+export interface ThreadsLoop { way: 'pool' | 'workers', concurrency: number, cost: Cost }
+
+interface Way { perSecond: number, cpuMilliseconds: number, mebibytes: number, startMilliseconds: number }
+
+async function startWay (loop: ThreadsLoop, milliseconds: number): Promise<() => Promise<Way>> {
+  const { pid, ready, ask } = await startHelper('threads-loop.ts', loop, { UV_THREADPOOL_SIZE: String(loop.concurrency + 4) })
+  return async () => {
+    const before = processorSeconds(pid)
+    const { verified, seconds } = await ask(milliseconds) as { verified: number, seconds: number }
+    return {
+      perSecond: verified / seconds,
+      cpuMilliseconds: (processorSeconds(pid) - before) * 1000 / verified,
+      mebibytes: residentMebibytes(pid),
+      startMilliseconds: Number(ready)
+    }
+  }
+}
+
+/** The two ways to run as many hashes at once as there are processors, on machines with more than four. */
+export async function threads ({ quick, cost, pairs, progress }: Context): Promise<Report> {
+  const rows: string[][] = []
+  const data: Record<string, object> = {}
+  for (const concurrency of [availableParallelism(), 8]) {
+    progress(`${pairs} pairs of libuv's pool and worker threads, ${concurrency} hashes at once`)
+    const milliseconds = quick ? 50 : 600
+    const pool = await startWay({ way: 'pool', concurrency, cost }, milliseconds)
+    const workers = await startWay({ way: 'workers', concurrency, cost }, milliseconds)
+    await pool()
+    await workers()
+    const measured = await interleave(pairs, pool, workers)
+    const row = (name: string, ways: Way[]): string[] => {
+      const of = (figure: keyof Way): number => median(ways.map(way => way[figure]))
+      return [
+        `${name}, ${concurrency} at once`, of('perSecond').toFixed(1), `${of('cpuMilliseconds').toFixed(2)} ms`,
+        `${of('mebibytes').toFixed(0)} MiB`, `${of('startMilliseconds').toFixed(0)} ms`
+      ]
+    }
+    rows.push(row('libuv\'s pool', measured.map(([first]) => first)))
+    rows.push(row('worker threads', measured.map(([, second]) => second)))
+    const ratio = median(measured.map(([first, second]) => first.perSecond / second.perSecond))
+    data[concurrency] = { ratio, pairs: measured }
+  }
+  return {
+    title: 'Threads for hashes',
+    goals: [],
+    tables: [{ columns: ['', 'verifies a second', 'processor time each', 'memory', 'made in'], rows }],
+    notes: ['The service hashes on libuv\'s pool, whose size is set before Node.js starts its first thread.'],
+    data
+  }
+}

@@ -12,6 +12,8 @@ export default tseslint.config(
       '@stylistic/max-statements-per-line': 'off',
       '@stylistic/space-before-function-paren': ['error', 'always'],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      // As the compiler has it: an underscore says that a parameter is meant to be unused.
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       // graphql-js's types of lists and non-null take any type, which this rule does not follow.
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
       // Fastify plugins are async by contract, with or without an await.

@@ -1,28 +1,15 @@
-import { execFile } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { promisify } from 'node:util'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import type { Test } from 'tap'
+import { run, scratch } from './scratch.ts'
 
-const run = promisify(execFile)
-
-/** Copies what the generator and the compiler read, changes the contract, and generates again. */
+/** Changes the contract in a copy of the project, and generates again; what the compiler says of it. */
 async function regenerate (t: Test, change: (sdl: string) => string): Promise<string> {
-  const cwd = mkdtempSync(join(tmpdir(), 'hasura-jwt-auth-'))
-  t.teardown(() => { rmSync(cwd, { recursive: true, force: true }) })
-  for (const path of ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'codegen.yml', 'graphql', 'hasura', 'src']) {
-    cpSync(path, join(cwd, path), { recursive: true })
-  }
-  symlinkSync(resolve('node_modules'), join(cwd, 'node_modules'))
+  const cwd = scratch(t)
   const contract = join(cwd, 'hasura/metadata/actions.graphql')
-  const sdl = readFileSync(contract, 'utf8')
-  writeFileSync(contract, change(sdl))
-  await run(resolve('node_modules/.bin/graphql-codegen'), { cwd })
-  const { stdout } = await run(resolve('node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json', '--noEmit'], { cwd })
-    .catch((error: unknown) => error as { stdout: string })
-  return stdout
+  writeFileSync(contract, change(readFileSync(contract, 'utf8')))
+  return run(cwd, 'npx graphql-codegen >/dev/null\nnpx tsc -p tsconfig.build.json --noEmit || true')
 }
 
 const changes: Array<[string, string, string, RegExp]> = [

@@ -1,7 +1,13 @@
-import { rmSync } from 'node:fs'
+import { cpSync, rmSync } from 'node:fs'
 import { openDatabase } from '../src/sandbox/database.ts'
-import { hasura, preparedData } from './sandbox.ts'
+import { emptyData, hasura, preparedData } from './sandbox.ts'
 
-rmSync(preparedData, { recursive: true, force: true })
-const { close } = await openDatabase(preparedData, hasura, () => { /* quiet */ })
-await close()
+const prepare = async (folder: string, project: string): Promise<void> => {
+  const { close } = await openDatabase(folder, project, () => { /* quiet */ })
+  await close()
+}
+
+for (const folder of [emptyData, preparedData]) rmSync(folder, { recursive: true, force: true })
+await prepare(emptyData, 'no project')
+cpSync(emptyData, preparedData, { recursive: true })
+await prepare(preparedData, hasura)

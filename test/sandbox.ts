@@ -11,6 +11,9 @@ export const hasura = fileURLToPath(new URL('../hasura', import.meta.url))
 /** A data folder with the migrations and seeds in it, there for as long as tap runs. */
 export const preparedData = fileURLToPath(new URL('../.tap/sandbox', import.meta.url))
 
+/** The same before any migration, for a project with others. */
+export const emptyData = fileURLToPath(new URL('../.tap/empty', import.meta.url))
+
 /** A new folder that is gone after the test. */
 export function temporaryFolder (t: Test): string {
   const folder = mkdtempSync(join(tmpdir(), 'hasura-jwt-auth-'))
@@ -19,9 +22,9 @@ export function temporaryFolder (t: Test): string {
 }
 
 /** A data folder of the test's own. */
-export function dataFolder (t: Test): string {
+export function dataFolder (t: Test, prepared = preparedData): string {
   const folder = temporaryFolder(t)
-  cpSync(preparedData, folder, { recursive: true })
+  cpSync(prepared, folder, { recursive: true })
   return folder
 }
 

@@ -7,6 +7,7 @@ export type Scalars = {
   Boolean: { input: boolean; output: boolean; }
   Int: { input: number; output: number; }
   Float: { input: number; output: number; }
+  uuid: { input: string; output: string; }
 };
 
 export type CreateUserOutput = {

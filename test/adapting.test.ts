@@ -1,0 +1,106 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { hash } from '@node-rs/bcrypt'
+import { decodeJwt } from 'jose'
+import t from 'tap'
+import type { Test } from 'tap'
+import { dataFolder, emptyData, request, sandbox } from './sandbox.ts'
+import type { RequestOptions } from './sandbox.ts'
+import { follow, run, scratch, scratchSandbox } from './scratch.ts'
+import { settings } from './service.ts'
+
+const { HASURA_GRAPHQL_ADMIN_SECRET } = settings
+const admin = { 'x-hasura-admin-secret': HASURA_GRAPHQL_ADMIN_SECRET }
+const credentials = { email: 'person@test.com', password: 'a-password' }
+// The compiler and the generator take their time on a busy machine.
+const slow = { timeout: 180_000 }
+t.setTimeout(360_000)
+
+/** Does in a copy of the project what a text says, up to a running sandbox; the answers come without `data`. */
+async function adapt (t: Test, text: string, data: string, prepare: (cwd: string) => void = () => { /* nothing */ }) {
+  const cwd = scratch(t)
+  prepare(cwd)
+  const commands = follow(t, cwd, text)
+  t.strictSame(commands, ['npm run schema:pull && npm run codegen && npm run types\n'])
+  // A schema that is pulled from a sandbox under way: without one, the command would make a database of its own.
+  const { hasuraUrl, close } = await sandbox(t, { project: join(cwd, 'hasura'), env: { SANDBOX_DATA_DIR: data } })
+  await run(cwd, commands.join(''), { HASURA_GRAPHQL_ENDPOINT: hasuraUrl, HASURA_GRAPHQL_ADMIN_SECRET })
+  await close()
+  const url = await scratchSandbox(t, cwd, data)
+  const ask = async (query: string, options: RequestOptions = {}) => {
+    const body = await request(url, query, options)
+    return (body['data'] ?? body) as Record<string, unknown>
+  }
+  const act = async (action: string, variables = credentials) => (
+    ask(`mutation ($email: String!, $password: String!) { ${action} }`, { variables })
+  )
+  return {
+    ask,
+    signup: async () => act('Signup(email: $email, password: $password) { id email password }'),
+    login: async (variables = credentials) => {
+      const answer = await act('Login(email: $email, password: $password) { token }', variables)
+      const { Login: { token } } = answer as { Login: { token: string } }
+      return { claims: decodeJwt(token), bearer: { headers: { authorization: `Bearer ${token}` } } }
+    }
+  }
+}
+
+t.test('a claim of one\'s own, as the README tells it', slow, async (t) => {
+  const readme = readFileSync('README.md', 'utf8')
+  const { ask, signup, login } = await adapt(t, /^## Custom claims\n[^]*?(?=^## )/m.exec(readme)?.[0] ?? '', dataFolder(t))
+  const { Signup: user } = await signup() as { Signup: { id: number } }
+  const projects = '{ project { name } }'
+
+  const without = await login()
+  t.strictSame(Object.keys(without.claims['https://hasura.io/jwt/claims'] as object).sort(),
+    ['x-hasura-allowed-roles', 'x-hasura-default-role', 'x-hasura-user-id'])
+  t.match(await ask(projects, without.bearer), { errors: [{ message: 'missing session variable: "x-hasura-org-id"' }] })
+
+  const setUp = `mutation ($id: Int!) {
+    update_user_by_pk(pk_columns: { id: $id }, _set: { org_id: 7 }) { org_id }
+    own: insert_project_one(object: { org_id: 7, name: "own" }) { id }
+    another: insert_project_one(object: { org_id: 8, name: "another's" }) { id }
+  }`
+  t.match(await ask(setUp, { headers: admin, variables: { id: user.id } }), { update_user_by_pk: { org_id: 7 } })
+  const { claims, bearer } = await login()
+  t.strictSame(claims['https://hasura.io/jwt/claims'], {
+    'x-hasura-org-id': '7',
+    'x-hasura-allowed-roles': ['user'],
+    'x-hasura-default-role': 'user',
+    'x-hasura-user-id': String(user.id)
+  })
+  t.strictSame(await ask(projects, bearer), { project: [{ name: 'own' }] })
+})
+
+t.test('one\'s own table of users, as the page tells it', slow, async (t) => {
+  const someone = { email: 'someone@test.com', password: 'password-of-before' }
+  const digest = await hash(someone.password, 4)
+  const page = readFileSync('docs/your-own-user-table.md', 'utf8')
+  const { ask, signup, login } = await adapt(t, page, dataFolder(t, emptyData), (cwd) => {
+    const folder = join(cwd, 'hasura/migrations/default/1650000000000_someone')
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'up.sql'), `INSERT INTO public.users (email_address, password_digest, role, name)
+      VALUES (' Someone@Test.com', '${digest}', 'editor', 'Someone')`)
+  })
+
+  const { Signup: user } = await signup() as { Signup: { id: string } }
+  t.match(user, { id: /^[\da-f-]{36}$/, email: credentials.email, password: /^\$argon2id\$/ })
+  t.match(await signup(), {
+    errors: [{
+      message: 'Uniqueness violation. duplicate key value violates unique constraint "users_email_address_key"',
+      extensions: { code: 'constraint-violation', path: '$' }
+    }]
+  })
+  const { claims, bearer } = await login()
+  t.strictSame([claims.sub, claims['https://hasura.io/jwt/claims']], [user.id, {
+    'x-hasura-allowed-roles': ['user'], 'x-hasura-default-role': 'user', 'x-hasura-user-id': user.id
+  }])
+  t.strictSame(await ask('{ users { id email_address } }', bearer), { users: [{ id: user.id, email_address: credentials.email }] })
+  t.strictSame(await ask(`query ($id: uuid!) { users_by_pk(id: $id) { name } }`, { ...bearer, variables: { id: user.id } }),
+    { users_by_pk: { name: null } })
+
+  const before = await login(someone)
+  t.match(before.claims['https://hasura.io/jwt/claims'], { 'x-hasura-default-role': 'editor' })
+  t.match(await ask('{ users(where: { name: { _eq: "Someone" } }) { password_digest } }', { headers: admin }),
+    { users: [{ password_digest: /^\$argon2id\$/ }] })
+})

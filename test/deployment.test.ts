@@ -1,10 +1,23 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
 import t from 'tap'
+import type { Test } from 'tap'
 import { parse } from 'yaml'
 import { configSchema } from '../src/plugins/config.ts'
+import { temporaryFolder } from './sandbox.ts'
+import { settings } from './service.ts'
 
-interface Service { ports?: string[], volumes?: string[], environment: Record<string, string> }
+interface Service {
+  stop_grace_period?: string
+  ports?: string[]
+  volumes?: string[]
+  environment: Record<string, string>
+}
 
+const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<'start' | 'dev', string> }
 const text = readFileSync('compose.yaml', 'utf8')
 const { services } = parse(text) as { services: Record<'postgres' | 'graphql-engine' | 'auth', Service> }
 
@@ -12,7 +25,10 @@ t.test('compose publishes on loopback alone and mounts what is there', async (t)
   for (const { ports = [], volumes = [] } of Object.values(services)) {
     for (const port of ports) t.match(port, /^127\.0\.0\.1:/)
     for (const volume of volumes.filter(volume => volume.startsWith('.'))) {
-      t.ok(existsSync(volume.split(':')[0] ?? ''), volume)
+      const [source = ''] = volume.split(':')
+      // Keys are made by whoever needs some, and never committed.
+      const isIgnored = readFileSync('.gitignore', 'utf8').split('\n').includes(`${source.slice(1)}/`)
+      t.ok(existsSync(source) || isIgnored, volume)
     }
   }
 })
@@ -51,6 +67,46 @@ t.test('the image copies what is there, is not root, and has node as its process
     for (const source of sources.split(' ')) t.ok(existsSync(source), source)
   }
   t.match(dockerfile, /^USER node$/m)
-  t.match(dockerfile, /^CMD \["node", "dist\/server\.js"\]$/m)
+  t.strictSame(JSON.parse(/^CMD (.*)$/m.exec(dockerfile)?.[1] ?? ''), scripts.start.split(' '), 'the command of npm start')
   t.match(dockerfile, /SIGNUP_PASSWORD_FIELD=redacted/)
+})
+
+/** Starts the service with a command of package.json; tells how many threads it has once it listens. */
+async function threadsOf (t: Test, command: string, cwd: string, env: Record<string, string>): Promise<number> {
+  const variables = { ...settings, PORT: '0', PATH: `${resolve('node_modules/.bin')}:${String(process.env['PATH'])}`, ...env }
+  // Through `env -i`, so that nothing of this environment sets the size of the pool; a group, because tsx has a child.
+  const assignments = Object.entries(variables).map(([name, value]) => `${name}=${value}`)
+  const child = spawn('env', ['-i', ...assignments, ...command.split(' ')], { cwd, detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => { if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL') })
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+  for (let line = await lines.next(); line.done !== true; line = await lines.next()) {
+    if (!line.value.includes('listening at')) continue
+    const { pid } = JSON.parse(line.value) as { pid: number }
+    return readdirSync(`/proc/${pid}/task`).length
+  }
+  throw new Error(`${command} ended`)
+}
+
+const noProc = existsSync('/proc/self/task') ? false : 'only Linux tells how many threads a process has'
+
+t.test('in development and in production there is a thread for each hash at once, and room beside', { skip: noProc }, async (t) => {
+  const production = temporaryFolder(t)
+  symlinkSync(resolve('node_modules'), join(production, 'node_modules'))
+  writeFileSync(join(production, 'package.json'), '{"type":"module"}')
+  execFileSync('npx', ['tsc', '-p', 'tsconfig.build.json', '--outDir', join(production, 'dist')])
+  const development = temporaryFolder(t)
+  for (const name of ['node_modules', 'package.json', 'src', 'tsconfig.json']) symlinkSync(resolve(name), join(development, name))
+  for (const [command, cwd] of [[scripts.start, production], [scripts.dev, development]] as const) {
+    writeFileSync(join(cwd, '.env'), 'UV_THREADPOOL_SIZE=\n')
+    const one = await threadsOf(t, command, cwd, { UV_THREADPOOL_SIZE: '1' })
+    const byDefault = await threadsOf(t, command, cwd, {})
+    t.equal(byDefault - one, availableParallelism() + 4 - 1, command)
+    const [hashes, empty] = [{ PASSWORD_CONCURRENCY: '9' }, { UV_THREADPOOL_SIZE: '' }]
+    t.equal(await threadsOf(t, command, cwd, { ...hashes, ...empty }) - one, 9 + 4 - 1, command)
+  }
+})
+
+t.test('compose waits longer than the service may take to end', async (t) => {
+  const { SHUTDOWN_DELAY_SECONDS: delay, SHUTDOWN_GRACE_SECONDS: grace } = configSchema.properties
+  t.ok(Number.parseInt(String(services.auth.stop_grace_period)) > delay.default + grace.default)
 })

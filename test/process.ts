@@ -5,13 +5,16 @@ import { text } from 'node:stream/consumers'
 import type { Test } from 'tap'
 import { temporaryFolder } from './sandbox.ts'
 
+/** What Node.js is told to run first, as the commands of package.json tell it. */
+export const environment = resolve('src/environment.cjs')
+
 /** Starts the process in an empty folder with nothing but `env` in its environment. */
-export function start (t: Test, env: Record<string, string>, cwd = temporaryFolder(t), command = ['src/server.ts']) {
-  const [script = '', ...rest] = command
+export function start (
+  t: Test, env: Record<string, string>, cwd = temporaryFolder(t), args = ['--require', environment, resolve('src/server.ts')]
+) {
   // Started as tap starts this test, so that the process counts in the coverage.
   const options = Object.entries(process.env).filter(([name]) => /^(NODE_|TS_NODE_|TAP|_TAPJS)|PATH$/.test(name))
-  const args = [...process.execArgv, '--require', resolve('src/environment.cjs'), resolve(script), ...rest]
-  const child = spawn(process.execPath, args, {
+  const child = spawn(process.execPath, [...process.execArgv, ...args], {
     cwd, env: { ...Object.fromEntries(options), TS_NODE_PROJECT: resolve('tsconfig.json'), ...env }, stdio: ['ignore', 'pipe', 'pipe']
   })
   t.teardown(() => child.kill('SIGKILL'))

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -163,7 +163,8 @@ t.test('what stops the start is one line, and exit code 1', { buffered: true }, 
     [{ HASURA_GRAPHQL_JWT_SECRET: 'hunter2' }, /^HASURA_GRAPHQL_JWT_SECRET is not a JSON object: .*\n$/],
     [{ PORT: taken }, /^PORT is taken by another process: set it to a free one\n$/],
     [{ METRICS_PORT: taken }, /^METRICS_PORT is taken by another process: set it to a free one\n$/],
-    [{ HOST: '192.0.2.1' }, /^HOST is not an address of this machine\n$/]
+    [{ HOST: '192.0.2.1' }, /^HOST is not an address of this machine\n$/],
+    [{ HOST: '192.0.2.1', METRICS_PORT: '0' }, /^HOST is not an address of this machine\n$/]
   ]
   await Promise.all(table.map(async ([env, message]) => {
     const { child, stderr } = start(t, { ...settings, PORT: '0', ...env })
@@ -174,10 +175,10 @@ t.test('what stops the start is one line, and exit code 1', { buffered: true }, 
   }))
 })
 
-t.test('a fault that is nobody\'s setting keeps its stack', { buffered: true }, async (t) => {
-  const cwd = temporaryFolder(t)
-  mkdirSync(join(cwd, '.env'))
-  const { child, stderr } = start(t, { ...settings, PORT: '0' }, cwd)
+t.test('a fault that this service does not know keeps its stack', { buffered: true }, async (t) => {
+  // A link-local address without the name of its interface.
+  const { child, stderr } = start(t, { ...settings, PORT: '0', HOST: 'fe80::1' })
+  child.stdout.resume()
   t.strictSame(await once(child, 'exit'), [1, null])
-  t.match(await stderr, /\n\s+at /)
+  t.match(await stderr, /listen E[A-Z]+.*fe80::1\n\s+at /)
 })

@@ -1,7 +1,9 @@
+import { json } from 'node:stream/consumers'
+import { setTimeout as after } from 'node:timers/promises'
 import { hash } from '@node-rs/argon2'
 import { decodeJwt } from 'jose'
 import t from 'tap'
-import { failure, hasuraOf, service } from '../service.ts'
+import { failure, hasuraOf, serverOf, service } from '../service.ts'
 
 const today = { memoryCost: 8, timeCost: 1, parallelism: 1 }
 const invalid = { status: 401, body: failure('invalid-credentials', 'Invalid credentials') }
@@ -116,6 +118,38 @@ t.test('a login succeeds though the new hash cannot be written, and the log says
   const { call, log } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
   t.equal((await call('/login', good)).status, 200)
   t.match(log(), [{ level: 50, userId: 7, msg: 'the password could not be hashed again' }, { level: 30 }])
+})
+
+t.test('while others wait for their hash, a new hash is left to the next login, without a word', async (t) => {
+  // Of 'a-password': bcrypt at cost 14 takes about a second.
+  const costly = user('$2y$14$Km51Z5FaI3RZ/J2vz8663eU6OF0uWoOVkRJnTdGMQ0n1NhNsmqgxW')
+  const asked = new Map<string, () => void>()
+  const url = await serverOf(t, (request, response) => {
+    void json(request).then((body) => {
+      const { query, variables: { email } } = body as { query: string, variables: { email: string } }
+      const answer = email === 'costly@b.test' ? costly : { data: { user: [] } }
+      asked.set(`${query.trim().split(/\W+/, 2).join(' ')} ${email}`, () => response.end(JSON.stringify(answer)))
+    })
+  })
+  const { fastify, call, log } = await service(t, {
+    HASURA_GRAPHQL_ENDPOINT: url, PASSWORD_CONCURRENCY: '1', PASSWORD_QUEUE_MILLISECONDS: '75'
+  })
+  const reaches = async (gauge: string, wanted: number): Promise<void> => {
+    const metric = fastify.metrics.getSingleMetric(`hasura_jwt_auth_password_${gauge}`)
+    while ((await metric?.get())?.values[0]?.value !== wanted) await after(1)
+  }
+  // Both are let in while nothing is hashed; then the costly hash is ahead, and the queue counts on slow ones.
+  const first = call('/login', { ...good, email: 'costly@b.test' })
+  const second = call('/login', good)
+  while (asked.size < 2) await after(1)
+  asked.get('query UserByEmail costly@b.test')?.()
+  await reaches('hashes_running', 1)
+  asked.get('query UserByEmail a@b.test')?.()
+  await reaches('queue_length', 1)
+  t.equal((await first).status, 200)
+  t.strictSame(await second, invalid)
+  t.equal(asked.size, 2)
+  t.strictSame(log().map(({ level }) => level), [30, 30])
 })
 
 t.test('a malformed email or an over-long password is refused, a short password is only wrong', async (t) => {

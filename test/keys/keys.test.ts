@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { parseEnv } from 'node:util'
 import { decodeProtectedHeader } from 'jose'
@@ -12,7 +12,7 @@ import { fileNameOf } from '../../src/jwt/key-files.ts'
 import { keys } from '../../src/keys/keys.ts'
 import { createAuthenticate } from '../../src/sandbox/session.ts'
 import { pairFor, privatePem } from '../key-pairs.ts'
-import { start } from '../process.ts'
+import { environment, start } from '../process.ts'
 import { temporaryFolder } from '../sandbox.ts'
 import { service, settings } from '../service.ts'
 
@@ -174,7 +174,7 @@ t.test('as a command it prints help and errors, and ends with a code', async (t)
   const run = async (...args: string[]): Promise<[string, string, unknown]> => {
     const cwd = temporaryFolder(t)
     writeFileSync(join(cwd, '.env'), 'JWKS_MAX_AGE_SECONDS=0\n')
-    const { child, stderr } = start(t, { ACCESS_TOKEN_TTL_SECONDS: '' }, cwd, ['src/keys/main.ts', ...args])
+    const { child, stderr } = start(t, { ACCESS_TOKEN_TTL_SECONDS: '' }, cwd, ['--require', environment, resolve('src/keys/main.ts'), ...args])
     const [stdout, [code]] = await Promise.all([text(child.stdout), once(child, 'exit') as Promise<unknown[]>])
     return [stdout, await stderr, code]
   }

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout as after } from 'node:timers/promises'
 import { hash } from '@node-rs/argon2'
+import { Gauge } from 'prom-client'
 import t from 'tap'
 import { hasuraOf, serverOf, service, settings } from '../service.ts'
 
@@ -85,4 +86,13 @@ t.test('every attempt on a connection that closes is gone, also one that waits b
   const finished = async () => (await hashes?.get())?.values.find(value => 'metricName' in value && String(value.metricName).endsWith('_count'))?.value
   while (await finished() !== 2) await after(5)
   t.notMatch(await fastify.metrics.metrics(), 'hasura_jwt_auth_password_hash_duration_seconds_count 1')
+})
+
+t.test('a metric that cannot be collected is a 500, and the log says why', async (t) => {
+  const { fastify, log } = await service(t, { METRICS_PORT: '0' })
+  new Gauge({ registers: [fastify.metrics], name: 'broken', help: 'fails', collect () { throw new Error('it fails') } })
+  await fastify.ready()
+  const [, url = ''] = log().map(({ msg }) => /^Metrics at (\S+)$/.exec(String(msg))).find(match => match !== null) ?? []
+  t.equal((await fetch(url)).status, 500)
+  t.match(log().at(-1), { level: 50, err: { message: 'it fails' }, msg: 'the metrics cannot be collected' })
 })

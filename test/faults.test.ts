@@ -79,10 +79,16 @@ t.test('every fault of Hasura is one clear answer, its cause is in the log, and 
   }))
 })
 
-t.test('a host that cannot be found is unavailable', async (t) => {
-  const { call, log } = await service(t, { HASURA_GRAPHQL_ENDPOINT: 'http://hasura.invalid:8080' })
-  t.strictSame(await call('/login', input), { status: 502, body: unavailable })
-  t.match(log().find(({ level }) => level === 50), { err: { message: /ENOTFOUND|EAI_AGAIN/ } })
+t.test('a host that refuses the connection, or cannot be found, is unavailable', async (t) => {
+  for (const [url, cause] of [
+    ['http://127.0.0.1:1', /ECONNREFUSED/], ['http://hasura.invalid:8080', /ENOTFOUND|EAI_AGAIN/]
+  ] as const) {
+    const { call, log } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
+    t.strictSame(await call('/login', input), { status: 502, body: unavailable })
+    const [retry, line] = log().filter(({ level }) => level !== 30)
+    t.match(retry, { level: 40, reqId: line?.['reqId'], operation: 'UserByEmail', msg: 'Hasura is asked once more' })
+    t.match(line, { level: 50, err: { message: cause } })
+  }
 })
 
 t.test('a host that neither takes a connection nor refuses it is given up on in time', async (t) => {
@@ -167,17 +173,29 @@ t.test('Hasura may go away and come back under load: every attempt is answered, 
 t.test('Redis may go away and come back under load: every attempt is answered, and counted somewhere', { skip }, async (t) => {
   const { url, port, child } = await redis(t)
   const hasura = await serverOf(t, answer(found))
-  const { fastify, log } = await service(t, { HASURA_GRAPHQL_ENDPOINT: hasura, REDIS_URL: url, LOGIN_LIMIT_PER_ACCOUNT: '1000' })
+  const limit = 20
+  const { fastify, call, log } = await service(t, {
+    HASURA_GRAPHQL_ENDPOINT: hasura, REDIS_URL: url, LOGIN_LIMIT_PER_ACCOUNT: String(limit)
+  })
+  const isCounted = async (email: string): Promise<void> => {
+    const guesses = Array.from({ length: limit + 1 }, () => ({ email, password: 'a-wrong-password' }))
+    const statuses = []
+    for (const guess of guesses) statuses.push((await call('/login', guess)).status)
+    t.strictSame(statuses, [...Array.from({ length: limit }, () => 401), 429], email)
+  }
   const load = callers(await fastify.listen({ host: '127.0.0.1', port: 0 }), 16)
   const said = async (msg: RegExp) => { while (!log().some(line => msg.test(String(line['msg'])))) await after(5) }
   await load.more(200, 50)
+  await isCounted('before@b.test')
   child.kill('SIGKILL')
   await once(child, 'exit')
   await said(/^Redis failed/)
   await load.more(200, 50)
+  await isCounted('meanwhile@b.test')
   await redis(t, port)
   await said(/^Redis is back/)
   await load.more(200, 50)
+  await isCounted('after@b.test')
   await load.stop()
   t.strictSame([...new Set(load.outcomes)], [200])
 })
@@ -192,6 +210,8 @@ t.test('on SIGTERM under load nothing that was accepted is lost', async (t) => {
   const { child } = start(t, {
     ...settings, PORT: '0', HASURA_GRAPHQL_ENDPOINT: hasura, SHUTDOWN_DELAY_SECONDS: '1', LOGIN_LIMIT_PER_ACCOUNT: '1000000'
   })
+  let output = ''
+  child.stdout.on('data', (chunk) => { output += String(chunk) })
   const load = callers(await listening(child), 16)
   await load.more(200, 50)
   child.kill('SIGTERM')
@@ -201,6 +221,9 @@ t.test('on SIGTERM under load nothing that was accepted is lost', async (t) => {
   await load.running
   const succeeded = load.outcomes.filter(outcome => outcome === 200)
   t.equal(succeeded.length, asked, 'each attempt that got as far as Hasura was answered')
+  const lines = output.trim().split('\n').map(line => JSON.parse(line) as Record<string, unknown>)
+  const outcomes = lines.filter(({ event }) => event === 'login').map(({ outcome }) => outcome)
+  t.strictSame(outcomes, succeeded.map(() => 'success'), 'and so was each that the service had read')
   // A connection that is closed before its request has arrived is reset.
   const others = load.outcomes.filter(outcome => ![200, 'ECONNREFUSED', 'ECONNRESET', 'UND_ERR_SOCKET'].includes(outcome))
   t.strictSame(others, [])

@@ -125,14 +125,15 @@ t.test('connections that bring no request do not keep it from ending', { buffere
 t.test('metrics are on a port of their own', { buffered: true }, async (t) => {
   const { url: hasura } = await hasuraOf(t, { UserByEmail: { data: { user: [] } } })
   const { child } = start(t, { ...settings, PORT: '0', METRICS_PORT: '0', HASURA_GRAPHQL_ENDPOINT: hasura })
-  const metrics = said(child, /Metrics at (http:[^"]+)/)
+  const port = said(child, /Metrics on port (\d+) of HOST, at \/metrics/)
   const url = await listening(child)
   await login(url)
-  const page = await (await fetch(await metrics)).text()
+  const metrics = `http://127.0.0.1:${await port}/metrics`
+  const page = await (await fetch(metrics)).text()
   for (const name of ['process_resident_memory_bytes', 'nodejs_eventloop_lag_p99_seconds', 'hasura_jwt_auth_attempts_total']) {
     t.match(page, name)
   }
-  t.equal((await fetch(new URL('/', await metrics))).status, 404)
+  t.equal((await fetch(new URL('/', metrics))).status, 404)
   t.equal((await fetch(`${url}/metrics`)).status, 404)
   child.kill('SIGTERM')
   t.strictSame(await once(child, 'exit'), [0, null])

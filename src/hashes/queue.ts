@@ -14,7 +14,8 @@ export interface Place {
 
 export interface HashQueue {
   /**
-   * Lets an attempt in, before anything else is done for it.
+   * Lets an attempt in, before anything else is done for it. Of a burst that comes while nothing is hashed, those whose
+   * wait turns out too long are refused by `run`.
    *
    * @param signal - aborted when the caller is gone; what then waits for its turn is not run
    * @throws ActionError `overloaded`, where the wait would be too long by the measured time of a hash, or too many have
@@ -31,8 +32,11 @@ function callerGone (): ActionError {
   return new ActionError('bad-request', 'The caller is gone')
 }
 
-/** Attempts that are let in at most, however little is hashed: each holds some memory while Hasura is asked for it. */
-const mostPlaces = 1024
+/** Attempts at most for which Hasura is asked at once, however little is hashed: each holds some memory meanwhile. */
+const mostAsking = 1024
+
+/** Milliseconds after which to try again where it is Hasura that keeps everybody waiting: nothing tells how long. */
+const pauseForHasura = 5000
 
 /** Weight of the newest duration in the moving mean. */
 const newestWeight = 0.1
@@ -97,7 +101,9 @@ export function createHashQueue (
       // While all processors hash, whoever is let in counts, also those for whom Hasura is still asked: they will want
       // their turn, too. Else it is Hasura that they wait for.
       if (running >= concurrency) refuseBehind(places)
-      if (places >= mostPlaces) throw tryAgainLater('overloaded', 'Too many requests at once', mean)
+      if (places - running - queue.length >= mostAsking) {
+        throw tryAgainLater('overloaded', 'Too many requests at once', pauseForHasura)
+      }
       places++
       const leave = (): void => { places-- }
       return {

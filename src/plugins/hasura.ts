@@ -9,7 +9,7 @@ import { withRetry } from '../hasura/retry.ts'
 import { ConfigError } from './config.ts'
 import { buckets } from './metrics.ts'
 
-type Caller = Pick<FastifyRequest, 'id' | 'headers'>
+type Caller = Pick<FastifyRequest, 'id' | 'headers' | 'log'>
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -112,7 +112,7 @@ async function hasura (fastify: FastifyInstance): Promise<void> {
       const signal = AbortSignal.timeout(timeout)
       const stop = duration.startTimer({ operation })
       const onRetry = (error: unknown): void => {
-        fastify.log.warn({ err: describeFailure(error), operation }, 'Hasura is asked once more')
+        caller?.log.warn({ err: describeFailure(error), operation }, 'Hasura is asked once more')
         retries.inc({ operation })
       }
       try {

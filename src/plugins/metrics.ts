@@ -45,8 +45,8 @@ async function metrics (fastify: FastifyInstance): Promise<void> {
       if (code === 'EADDRINUSE') throw new ConfigError('METRICS_PORT', 'is taken by another process: set it to a free one')
       throw error
     }
-    const { address, family, port: listening } = server.address() as AddressInfo
-    fastify.log.info(`Metrics at http://${family === 'IPv6' ? `[${address}]` : address}:${listening}/metrics`)
+    const { port: listening } = server.address() as AddressInfo
+    fastify.log.info(`Metrics on port ${listening} of HOST, at /metrics`)
   })
   fastify.addHook('onClose', async () => {
     server.closeAllConnections()

@@ -37,10 +37,11 @@ declare module 'fastify' {
        * read, the work of one hash at today's parameters is done all the same, so that time does not tell.
        *
        * @param password - in the spelling that this service hashes
-       * @param find - finds the owner of the stored hash; not called where the attempt would not get its turn in time
+       * @param find - finds the owner of the stored hash; not called where the attempt surely would not get its turn in
+       *   time
        * @param asSent - as the client sent it, which is what another system may have hashed
        * @param signal - aborted when the caller is gone; what still waits for its turn is then not run
-       * @throws ActionError `overloaded`, at once, and whatever `find` throws
+       * @throws ActionError `overloaded` where it would not get its turn in time, and whatever `find` throws
        */
       verify: <User extends Owner>(
         password: string, find: () => Promise<User | undefined>, asSent?: string, signal?: AbortSignal
@@ -83,11 +84,16 @@ async function password (fastify: FastifyInstance): Promise<void> {
   const start = performance.now()
   const decoy = await hash(randomBytes(32), parameters)
   const { UV_THREADPOOL_SIZE: threads, PASSWORD_QUEUE_MILLISECONDS: longestWait } = fastify.config
-  const { PASSWORD_CONCURRENCY: concurrency = Math.min(availableParallelism(), threads) } = fastify.config
+  // One thread is left for DNS and files.
+  const standard = Math.max(1, Math.min(availableParallelism(), threads - 1))
+  const { PASSWORD_CONCURRENCY: concurrency = standard } = fastify.config
   // More at once than libuv has threads for would only wait there, instead of in our queue.
   if (concurrency > threads) {
     const mend = 'start with `npm start`, which makes enough of them, or set UV_THREADPOOL_SIZE before Node.js starts'
     throw new ConfigError('PASSWORD_CONCURRENCY', `is more than the ${threads} threads of UV_THREADPOOL_SIZE: ${mend}`)
+  }
+  if (concurrency === threads) {
+    fastify.log.warn('UV_THREADPOOL_SIZE is no more than PASSWORD_CONCURRENCY: DNS and files wait for hashes')
   }
   const queue = createHashQueue(concurrency, longestWait, performance.now() - start)
   const { wait, duration } = createMetrics(fastify, queue)

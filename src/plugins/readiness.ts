@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { Gauge } from 'prom-client'
 import { ActionError } from '../errors.ts'
 import { ReadyDocument } from '../generated/operations.ts'
 
@@ -37,6 +38,13 @@ async function readiness (fastify: FastifyInstance): Promise<void> {
     }
   }
 
+  new Gauge({
+    registers: [fastify.metrics],
+    name: 'hasura_jwt_auth_ready',
+    help: '1 while sign-in can work by the last answer to /readyz, else 0',
+    collect () { this.set(isReady && !isDraining ? 1 : 0) }
+  })
+
   fastify.decorate('drain', () => { isDraining = true })
   fastify.addHook('preClose', async () => { isDraining = true })
   // A kept-alive connection that is busy when the server closes would else hold the process for as long as it is idle.
@@ -52,4 +60,4 @@ async function readiness (fastify: FastifyInstance): Promise<void> {
   })
 }
 
-export default fp(readiness, { name: 'readiness', fastify: '5.x', dependencies: ['hasura'] })
+export default fp(readiness, { name: 'readiness', fastify: '5.x', dependencies: ['hasura', 'metrics'] })

@@ -92,7 +92,7 @@ t.test('while nothing is hashed, who waits for Hasura keeps nobody out; of those
   const { enter } = queueOf(1, 3000, 2000)
   const { ends, job } = jobs()
   const places = Array.from({ length: 1024 }, () => enter())
-  t.throws(() => enter(), { code: 'overloaded' }, 'as many as memory allows')
+  t.throws(() => enter(), { code: 'overloaded', headers: { 'retry-after': '5' } }, 'as many as memory allows')
   const all = Promise.allSettled(places.map(async (place, index) => place.run(job(index))))
   await tick()
   ends.shift()?.()
@@ -100,6 +100,33 @@ t.test('while nothing is hashed, who waits for Hasura keeps nobody out; of those
   ends.shift()?.()
   const outcomes = (await all).map(result => result.status === 'fulfilled' || (result.reason as { code: string }).code)
   t.strictSame(outcomes, [true, true, ...Array.from({ length: 1022 }, () => 'overloaded')])
+})
+
+t.test('those who wait for a hash are bounded by their wait alone', async (t) => {
+  const { run, waiting } = queueOf(4, 60_000, 1)
+  const { ends, job } = jobs()
+  const all = Promise.all(Array.from({ length: 1100 }, async (_, index) => run(job(index))))
+  t.equal(waiting(), 1096)
+  while (waiting() > 0 || ends.length > 0) {
+    for (const end of ends.splice(0)) end()
+    await tick()
+  }
+  t.equal((await all).length, 1100)
+})
+
+t.test('the wait goes by the measured time of a hash, and by the first guess only at the beginning', async (t) => {
+  const { enter, run } = queueOf(1, 3000, 10_000)
+  const { ends, job } = jobs()
+  for (const isRefused of [true, false]) {
+    const running = run(job(1))
+    await tick()
+    if (isRefused) t.throws(() => enter(), { code: 'overloaded', headers: { 'retry-after': '10' } })
+    else enter().leave()
+    ends.shift()?.()
+    await running
+    // A tenth of each new one counts: of the guess there is an eighth left.
+    for (let i = 0; i < 20; i++) await run(async () => 'at once')
+  }
 })
 
 t.test('who is gone leaves the queue, and whose turn has come stays', async (t) => {
@@ -124,10 +151,12 @@ t.test('who is gone leaves the queue, and whose turn has come stays', async (t) 
 const costly = { ARGON2_MEMORY_KIB: '65536', ARGON2_PASSES: '2', PASSWORD_CONCURRENCY: '1' }
 
 t.test('beyond the queue an attempt is refused as overloaded, and nobody is locked out by it', async (t) => {
-  const stored = await hash('a-password', { memoryCost: 65_536, timeCost: 2, parallelism: 1 })
+  const stored = await hash('a-password', { memoryCost: 65_536, timeCost: 12, parallelism: 1 })
   const user = { id: 7, password: stored, default_role: 'user', roles: [] }
   const { url } = await hasuraOf(t, { UserByEmail: { data: { user: [user] } } })
-  const { call, inject } = await service(t, { ...costly, HASURA_GRAPHQL_ENDPOINT: url, PASSWORD_QUEUE_MILLISECONDS: '1' })
+  const { call, inject } = await service(t, {
+    ...costly, ARGON2_PASSES: '12', HASURA_GRAPHQL_ENDPOINT: url, PASSWORD_QUEUE_MILLISECONDS: '1'
+  })
   const input = { email: 'a@b.test', password: 'a-password' }
   for (let round = 0; round < 3; round++) {
     const results = await Promise.all(Array.from({ length: 8 }, async () => inject({ url: '/login', payload: { input } })))

@@ -94,4 +94,5 @@ t.test('more hashes at once than threads stop the start', async (t) => {
     message: /^PASSWORD_CONCURRENCY is more than the 4 threads of UV_THREADPOOL_SIZE: start with `npm start`/
   })
   await passwords(t, { PASSWORD_CONCURRENCY: '5', UV_THREADPOOL_SIZE: '5' })
+  await passwords(t, { UV_THREADPOOL_SIZE: '1' })
 })

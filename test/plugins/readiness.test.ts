@@ -26,7 +26,8 @@ t.test('without Hasura the service is healthy and not ready', async (t) => {
 
 t.test('an answer stands for a second, and many probes are one', async (t) => {
   const { url, state } = await changingHasura(t)
-  const { inject, log } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
+  const { fastify, inject, log } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
+  const ready = async () => (await fastify.metrics.getSingleMetric('hasura_jwt_auth_ready')?.get())?.values[0]?.value
   const probe = async () => inject({ method: 'GET', url: '/readyz' })
   for (const { status, body } of await Promise.all(Array.from({ length: 20 }, probe))) {
     t.strictSame([status, body], [200, { status: 'ok' }])
@@ -37,8 +38,12 @@ t.test('an answer stands for a second, and many probes are one', async (t) => {
   t.equal(state.asked, 2)
   t.strictSame((await probe()).body, notReady)
   t.equal(state.asked, 2)
+  t.equal(await ready(), 0)
   state.answer = '{"data":{"user":[]}}'
   while ((await probe()).status !== 200) await after(20)
+  t.equal(await ready(), 1)
+  fastify.drain()
+  t.equal(await ready(), 0)
   t.strictSame(log().map(({ msg }) => msg).filter(msg => msg !== 'request'), ['not ready', 'ready again'])
 })
 

@@ -19,7 +19,16 @@ function toElement (name: string, item: unknown): string {
   return `"${toText(name, item).replaceAll(/["\\]/g, '\\$&')}"`
 }
 
+/** JSON.parse rounds an integer beyond 2^53, and its neighbour may be somebody else's id. */
+function isExact (value: number): boolean {
+  return Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value)
+}
+
 function toText (name: string, value: unknown): string {
+  if (typeof value === 'number' && !isExact(value)) {
+    throw new Error(`The claim ${name} of src/claims.ts is a number beyond 2^53, which JSON does not carry exactly: let `
+      + 'Hasura send it as text, with HASURA_GRAPHQL_STRINGIFY_NUMERIC_TYPES=true')
+  }
   if (['string', 'number', 'boolean'].includes(typeof value)) return String(value)
   throw new Error(`The claim ${name} of src/claims.ts must be text, a number, a boolean or a list of these`)
 }

@@ -47,12 +47,13 @@ export async function login (fastify: FastifyInstance): Promise<void> {
       })
       if (verified === undefined) throw new ActionError('invalid-credentials', 'Invalid credentials')
       const { user, needsRehash } = verified
-      if (needsRehash) await rehash(user.id, password, request)
-
-      const roles = user.roles.map(({ role }) => role)
       request.attempt.userId = user.id
+      const roles = user.roles.map(({ role }) => role)
       const claims = toHasuraClaims(claimsOf(user))
-      return { token: jwt.sign({ id: user.id, defaultRole: user.default_role, roles, claims }) }
+      const token = jwt.sign({ id: user.id, defaultRole: user.default_role, roles, claims })
+      // Last, so that an id that is not the user's own has failed by now.
+      if (needsRehash) await rehash(user.id, password, request)
+      return { token }
     }
   })
 }

@@ -18,7 +18,11 @@ export interface Subject {
 declare module 'fastify' {
   interface FastifyInstance {
     jwt: {
-      /** Signs an access token that lives for `ACCESS_TOKEN_TTL_SECONDS` (RFC 7519, compact form). */
+      /**
+       * Signs an access token that lives for `ACCESS_TOKEN_TTL_SECONDS` (RFC 7519, compact form).
+       *
+       * @throws Error where JSON.parse has rounded the id, or a claim does not fit Hasura's `claims_map`
+       */
       sign: (subject: Subject) => string
       /** The keys that tokens are to be verified with (RFC 7517); undefined where Hasura has the secret itself. */
       publicKeys: (() => JsonWebKey[]) | undefined
@@ -35,6 +39,10 @@ async function jwt (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('jwt', {
     publicKeys: published,
     sign ({ id, defaultRole, roles, claims }) {
+      if (typeof id === 'number' && !Number.isSafeInteger(id)) {
+        throw new Error('The user\'s id is beyond 2^53, which JSON does not carry exactly: let Hasura send it as text, '
+          + 'with HASURA_GRAPHQL_STRINGIFY_NUMERIC_TYPES=true')
+      }
       return sign(secret.place({ ...secret.fixed, sub: String(id), jti: randomUUID() }, {
         ...claims,
         // Every x-hasura-* value must be a string but for the list of roles.

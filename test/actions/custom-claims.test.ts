@@ -56,6 +56,8 @@ t.test('a claim of this service\'s own does not compile, and neither does anothe
 t.test('names come out in lower case; what cannot be a claim is an error that names it', async (t) => {
   const own = (name: string): string => `The claim ${name} of src/claims.ts is this service's own: take it out, or give it another name`
   const value = (name: string): string => `The claim ${name} of src/claims.ts must be text, a number, a boolean or a list of these`
+  const inexact = (name: string): string => `The claim ${name} of src/claims.ts is a number beyond 2^53, which JSON does not carry `
+    + 'exactly: let Hasura send it as text, with HASURA_GRAPHQL_STRINGIFY_NUMERIC_TYPES=true'
   const table: Array<[Record<string, unknown>, string | object]> = [
     [{ 'X-Hasura-Org-Id': 7 }, { 'x-hasura-org-id': '7' }],
     [{ 'X-Hasura-User-Id': '1' }, own('x-hasura-user-id')],
@@ -64,7 +66,10 @@ t.test('names come out in lower case; what cannot be a claim is an error that na
     [{ 'org-id': 7 }, 'The claim org-id of src/claims.ts must start with x-hasura-'],
     [{ 'x-hasura-org': { id: 7 } }, value('x-hasura-org')],
     [{ 'x-hasura-org': [['7']] }, value('x-hasura-org')],
-    [{ 'x-hasura-org': [{}] }, value('x-hasura-org')]
+    [{ 'x-hasura-org': [{}] }, value('x-hasura-org')],
+    [{ 'x-hasura-org': 2 ** 53 - 1 }, { 'x-hasura-org': '9007199254740991' }],
+    [{ 'x-hasura-org': JSON.parse('9007199254740993') as number }, inexact('x-hasura-org')],
+    [{ 'x-hasura-org': [1, NaN] }, inexact('x-hasura-org')]
   ]
   for (const [claims, expected] of table) {
     // As it comes from a column of JSON, past the compiler.

@@ -110,6 +110,21 @@ t.test('a hash of other parameters is replaced at a good login, and not at a bad
   t.match(asked[2], { operation: 'UpdatePassword', variables: { id: 7, password: /^\$argon2id\$v=19\$m=8,t=1,p=1\$/ } })
 })
 
+t.test('an id that JSON.parse has rounded gets no token, and nobody\'s hash is replaced', async (t) => {
+  const [row] = user(await hash('a-password', { ...today, timeCost: 2 })).data.user
+  const asked: unknown[] = []
+  const url = await serverOf(t, (request, response) => {
+    void json(request).then((body) => {
+      asked.push(/\w+(?=\()/.exec((body as { query: string }).query)?.[0])
+      response.end(JSON.stringify({ data: { user: [row] } }).replace('"id":7', '"id":9007199254740993'))
+    })
+  })
+  const { call, log } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
+  t.strictSame(await call('/login', good), { status: 500, body: failure('internal', 'internal error') })
+  t.strictSame(asked, ['UserByEmail'])
+  t.match(log().filter(({ level }) => level === 50), [{ err: { message: /^The user's id is beyond 2\^53/ } }])
+})
+
 t.test('a login succeeds though the new hash cannot be written, and the log says so', async (t) => {
   const { url } = await hasuraOf(t, {
     UserByEmail: user(await hash('a-password', { ...today, timeCost: 2 })),

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { service } from './service.ts'
+import { shapes, types } from './token-shapes.ts'
 
 const sources = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.test.ts'))
 const tests = sources.map(name => readFileSync(`test/${name}`, 'utf8').replaceAll('\\\'', '\'')).join('\n')
@@ -35,6 +36,14 @@ t.test('every metric is on the operations page, and no other', async (t) => {
   const documented = new Set(readFileSync('docs/operations.md', 'utf8').match(/^\| `hasura_jwt_auth_\w+`/gm)?.map(cell => cell.slice(3, -1)))
   const { fastify } = await service(t)
   t.strictSame([...documented].sort(), fastify.metrics.getMetricsAsArray().map(({ name }) => name).sort())
+})
+
+t.test('the table of types and shapes is the one that a token of each is tried with', async (t) => {
+  const table = readFileSync('docs/keys.md', 'utf8').split('## Types × shapes')[1]?.split('\n## ')[0] ?? ''
+  const rows = table.split('\n').filter(line => line.startsWith('|')).map(row => row.slice(2, -2).split(' | '))
+  const marks = types.map(() => '✓')
+  t.strictSame(rows[0]?.slice(1), types)
+  t.strictSame(rows.slice(2), Object.keys(shapes).map(name => [`\`${name}\``, ...marks]))
 })
 
 t.test('every link between the pages leads somewhere', async (t) => {

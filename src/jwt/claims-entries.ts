@@ -22,12 +22,12 @@ function checkValue (claim: string, value: unknown, refuse: Refuse): void {
   refuse(`has in "claims_map" a ${claim} that is neither a string nor an object with a "path"`)
 }
 
-/** @returns nothing for a literal, which Hasura takes from its configuration and not from the token */
-function readEntry (claim: string, value: unknown, refuse: Refuse): Mapped<string | number> | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    checkValue(claim, value, refuse)
-    return undefined
-  }
+/** Without a path, Hasura takes the value from its configuration and not from the token. */
+function isLiteral (value: unknown): boolean {
+  return typeof value !== 'object' || value === null || Array.isArray(value)
+}
+
+function readMapped (claim: string, value: unknown, refuse: Refuse): Mapped<string | number> {
   const { path, default: substitute } = value as { path?: unknown, default?: unknown }
   const hasDefault = substitute !== undefined && substitute !== null
   if (hasDefault) checkValue(claim, substitute, refuse)
@@ -42,8 +42,13 @@ function isFirstOf (roles: Array<string | number> | undefined, { claim, keys }: 
   return keys.length === roles.length + 1 && startsWith(keys, roles)
 }
 
-/** Literal roles are those of every token, and no user can have others. */
-function checkLiterals (allowed: unknown, role: unknown, refuse: Refuse): void {
+/** What is literal is so for every user, and no user can have anything else. */
+function checkLiterals (literals: Map<string, unknown>, refuse: Refuse): void {
+  const [allowed, role] = [literals.get(allowedRoles), literals.get(defaultRole)]
+  if ([allowed, role].flat().includes('admin')) {
+    refuse('has in "claims_map" the role admin as a literal: every user would have it, and only the database may say who has')
+  }
+  if (literals.has(userId)) refuse(`has in "claims_map" a literal ${userId}: every user would be the same one`)
   if (!Array.isArray(allowed)) return
   if (allowed.length === 0) refuse(`has in "claims_map" an empty list of ${allowedRoles}: every request would be refused`)
   if (typeof role !== 'string' || allowed.includes(role)) return
@@ -51,23 +56,27 @@ function checkLiterals (allowed: unknown, role: unknown, refuse: Refuse): void {
 }
 
 /**
- * Reads the entries of Hasura's `claims_map` that are looked up in a token, and have to be written there.
+ * Reads the entries of Hasura's `claims_map`: literals, and what is looked up in a token and has to be written there.
  *
  * @throws through `refuse` where Hasura would not start, or no token could be what the map says
  */
-export function readEntries (map: unknown, refuse: Refuse): Mapped[] {
+export function readEntries (map: unknown, refuse: Refuse): { literals: Map<string, unknown>, mapped: Mapped[] } {
   if (typeof map !== 'object' || map === null || Array.isArray(map)) return refuse('has a "claims_map" that is not an object')
   const entries = new Map<string, unknown>(Object.entries(map))
   for (const claim of [allowedRoles, defaultRole]) {
     if (!entries.has(claim)) refuse(`has a "claims_map" without ${claim}, in lower case`)
   }
-  checkLiterals(entries.get(allowedRoles), entries.get(defaultRole), refuse)
   // The roles under that spelling alone, the others in any case.
   const read = new Map(Array.from(entries, ([name, value]) => [name.toLowerCase(), value]))
   for (const claim of [allowedRoles, defaultRole]) read.set(claim, entries.get(claim))
-  const mapped = Array.from(read, ([claim, value]) => readEntry(claim, value, refuse))
-    .filter(entry => entry !== undefined)
+  const literals = new Map(Array.from(read).filter(([, value]) => isLiteral(value)))
+  for (const [claim, value] of literals) checkValue(claim, value, refuse)
+  checkLiterals(literals, refuse)
+  const mapped = Array.from(read).filter(([, value]) => !isLiteral(value))
+    .map(([claim, value]) => readMapped(claim, value, refuse))
   const roles = mapped.find(({ claim }) => claim === allowedRoles)?.keys
-  return mapped.filter(entry => !isFirstOf(roles, entry))
-    .map(entry => ({ ...entry, keys: requireNames(entry.keys, `path of ${entry.claim} in "claims_map"`, refuse) }))
+  const toNamed = (entry: Mapped<string | number>): Mapped => (
+    { ...entry, keys: requireNames(entry.keys, `path of ${entry.claim} in "claims_map"`, refuse) }
+  )
+  return { literals, mapped: mapped.filter(entry => !isFirstOf(roles, entry)).map(toNamed) }
 }

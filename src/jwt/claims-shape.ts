@@ -1,11 +1,15 @@
 import { readClaimsMap, registeredClaims } from './claims-map.ts'
-import type { HasuraClaims } from './claims-map.ts'
+import type { HasuraClaims, Placed } from './claims-map.ts'
 import { readPath, requireNames } from './json-path.ts'
 import type { Refuse } from './key-type.ts'
 
 type Claims = Record<string, unknown>
 
-/** Writes Hasura's claims into a token, beside its registered ones. */
+/**
+ * Writes Hasura's claims into a token, beside its registered ones.
+ *
+ * @throws Error that names the claim, where Hasura would refuse the token or read another value in it
+ */
 export type ClaimsShape = (token: Claims, claims: HasuraClaims) => Claims
 
 /** Without a prototype, so that no key means anything but itself. */
@@ -14,7 +18,7 @@ function plainObject (): Claims {
 }
 
 /** Makes the objects on the way to each place. */
-function writeAll (token: Claims, places: Array<[keys: string[], value: unknown]>): Claims {
+function writeAll (token: Claims, places: Placed[]): Claims {
   const whole = Object.assign(plainObject(), token)
   for (const [keys, value] of places.filter(([, value]) => value !== undefined)) {
     let object = whole
@@ -50,8 +54,8 @@ export function readClaimsShape (secret: Claims, fixed: Claims, refuse: Refuse):
   }
   // Hasura then looks at nothing but the map.
   if (map !== undefined) {
-    const places = readClaimsMap(map, fixed, refuse)
-    return (token, claims) => writeAll(token, places.map(({ keys, valueOf }) => [keys, valueOf(claims)]))
+    const place = readClaimsMap(map, fixed, refuse)
+    return (token, claims) => writeAll(token, place(claims))
   }
   const keys = requireNames(path, name, refuse)
   if (registeredClaims.includes(keys[0] ?? '')) refuse(`has a ${name} inside of the registered claim ${String(keys[0])}`)

@@ -65,9 +65,18 @@ function readUrl (type: unknown, url: unknown): JwtSecret['keys'] {
   return { type: isPairType(type) ? type : undefined, url }
 }
 
+/** RFC 3986, with a scheme: letters outside ASCII, halves of escapes and stray brackets are none of it. */
+function uriPattern (): RegExp {
+  const character = '[\\w.~!$&\'()*+,;=-]|%[\\da-f]{2}'
+  const authority = `//(?:(?:${character}|:)*@)?(?:\\[[\\da-f:.]+\\]|(?:${character})*)(?::\\d*)?`
+  const path = `(?:${character}|[:@/])*`
+  const rest = `(?:${character}|[:@/?])*`
+  return new RegExp(`^[a-z][a-z\\d+.-]*:(?:${authority}(?:/${path})?|(?!//)${path})(?:\\?${rest})?(?:#${rest})?$`, 'i')
+}
+
 /** RFC 7519, section 2: with a colon in it, it must be a URI. */
 function isStringOrUri (value: unknown): value is string {
-  return typeof value === 'string' && (!value.includes(':') || /^[a-z][a-z0-9+.-]*:[^\s<>"{}|\\^`]*$/i.test(value))
+  return typeof value === 'string' && (!value.includes(':') || uriPattern().test(value))
 }
 
 function isAudience (value: unknown): value is string | string[] {
@@ -90,7 +99,7 @@ function readFixedClaims ({ issuer, audience }: Record<string, unknown>): JwtSec
 function checkHeader (header: unknown): void {
   if (header === undefined) return
   const { type, name } = Object(header) as { type?: unknown, name?: unknown }
-  const kind = String(type).toLowerCase()
+  const kind = typeof type === 'string' ? type.toLowerCase() : ''
   if (kind === 'authorization') return
   if (!['cookie', 'customheader'].includes(kind)) {
     refuse('has a "header" that is not an object whose "type" is Authorization, Cookie or CustomHeader')

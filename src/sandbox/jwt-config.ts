@@ -8,9 +8,24 @@ import type { Path } from './json-path.ts'
 export const hmacBytes: Record<string, number> = { HS256: 32, HS384: 48, HS512: 64 }
 const asymmetric = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'Ed25519']
 
+/** RFC 3986: its parts by appendix B, each held against its characters. */
+function isUri (value: string): boolean {
+  const [, scheme = '', , authority = '', path = '', query = '', fragment = ''] = (
+    /^([a-z][a-z0-9+.-]*):(\/\/([^/?#]*))?([^?#]*)(\?[^#]*)?(#.*)?$/i.exec(value) ?? []
+  )
+  const [host = '', user = ''] = authority.split('@').toReversed()
+  const name = host.replace(/:\d*$/, '').replace(/^\[[0-9a-f.:]+\]$/i, '')
+  const parts: Array<[string, RegExp]> = [
+    [name, /[:@]/], [user, /[@/?#]/], [path, /[?#]/], [query.slice(1), /#/], [fragment.slice(1), /#/]
+  ]
+  return scheme !== '' && authority.split('@').length < 3 && parts.every(([part, delimiter]) => (
+    !delimiter.test(part) && /^[\w.~:/?@!$&'()*+,;=-]*$/.test(part.replaceAll(/%[0-9a-f]{2}/gi, ''))
+  ))
+}
+
 /** RFC 7519, section 2: a StringOrURI with a colon in it must be a URI. */
 export function isStringOrUri (value: unknown): value is string {
-  return typeof value === 'string' && (!value.includes(':') || /^[a-z][a-z0-9+.-]*:[^\s<>"{}|\\^`]*$/i.test(value))
+  return typeof value === 'string' && (!value.includes(':') || isUri(value))
 }
 
 const stringOrUri = z.string().refine(isStringOrUri, 'invalid URI')

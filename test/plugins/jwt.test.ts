@@ -7,10 +7,12 @@ import t from 'tap'
 import type { Test } from 'tap'
 import config from '../../src/plugins/config.ts'
 import jwt from '../../src/plugins/jwt.ts'
+import { parseJwtConfig } from '../../src/sandbox/jwt-config.ts'
 import { createAuthenticate } from '../../src/sandbox/session.ts'
 import { certificate, pairFor, privatePem, publicPem } from '../key-pairs.ts'
 import { temporaryFolder } from '../sandbox.ts'
 import { settings } from '../service.ts'
+import { namespace, orgClaims, roles, shapes, types, userId } from '../token-shapes.ts'
 
 async function tokens (t: Test, secret: string, env: Record<string, string> = {}) {
   const fastify = Fastify()
@@ -29,132 +31,6 @@ function sidesOf (type: string): { json: object, env: Record<string, string> } {
   if (type.startsWith('HS')) return { json: { type, key: 'ü'.repeat(Number(type.slice(2)) / 16) }, env: {} }
   const pair = pairs[type] ?? pairs['RS256'] ?? pairFor(type)
   return { json: { type, key: publicPem(pair) }, env: { JWT_PRIVATE_KEY: privatePem(pair) } }
-}
-
-const types = ['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'Ed25519']
-const roles = { 'x-hasura-allowed-roles': { path: '$.roles' }, 'x-hasura-default-role': { path: '$.role' } }
-const orgClaims = { 'x-hasura-org-id': '{1,2}' }
-
-interface Shape {
-  json: object
-  /** What stands in the token beside sub, jti, iat and exp. */
-  token: Record<string, unknown>
-  /** Hasura's session variables beside the role; those of the user by default. */
-  variables?: Record<string, string>
-  header?: (token: string) => Record<string, string>
-}
-
-const claims = {
-  'x-hasura-org-id': '{1,2}',
-  'x-hasura-allowed-roles': ['user', 'editor'],
-  'x-hasura-default-role': 'user',
-  'x-hasura-user-id': '7'
-}
-const namespace = 'https://hasura.io/jwt/claims'
-const own = { [namespace]: claims }
-const userId = { 'x-hasura-user-id': '7' }
-const mapped = { roles: ['user', 'editor'], role: 'user' }
-
-const shapes: Record<string, Shape> = {
-  'as it is': { json: {}, token: own },
-  'claims_namespace': { json: { claims_namespace: 'a.b' }, token: { 'a.b': claims } },
-  'claims_namespace __proto__': { json: { claims_namespace: '__proto__' }, token: JSON.parse(JSON.stringify({ x: claims }).replace('x', '__proto__')) as Record<string, unknown> },
-  'claims_namespace_path $': { json: { claims_namespace_path: '$' }, token: claims },
-  'claims_namespace_path $.a.b': { json: { claims_namespace_path: '$.a.b' }, token: { a: { b: claims } } },
-  'claims_namespace_path $.a[\'b%\']': { json: { claims_namespace_path: '$.a[\'b%\']' }, token: { a: { 'b%': claims } } },
-  'claims_namespace_path ["a b"].c-d without $': { json: { claims_namespace_path: '["a b"].c-d' }, token: { 'a b': { 'c-d': claims } } },
-  'stringified_json': { json: { claims_format: 'stringified_json' }, token: { [namespace]: JSON.stringify(claims) } },
-  'stringified_json at a path': {
-    json: { claims_format: 'stringified_json', claims_namespace_path: '$.a.b' }, token: { a: { b: JSON.stringify(claims) } }
-  },
-  'claims_map of paths': {
-    json: { claims_map: { ...roles, 'x-hasura-user-id': { path: '$.user.id' } } },
-    token: { ...mapped, user: { id: '7' } },
-    variables: userId
-  },
-  'claims_map into one object': {
-    json: { claims_map: { 'x-hasura-allowed-roles': { path: '$.a.roles' }, 'x-hasura-default-role': { path: '$.a.role' }, 'X-Hasura-User-Id': { path: '$.a.b[\'id\']' } } },
-    token: { a: { ...mapped, b: { id: '7' } } },
-    variables: userId
-  },
-  'claims_map of Hasura\'s documentation': {
-    json: { claims_map: {
-      'x-hasura-allowed-roles': { path: '$.hasura.all_roles' },
-      'x-hasura-default-role': { path: '$.hasura.all_roles[0]', default: 'user' },
-      'x-hasura-user-id': { path: '$.user.id', default: 'ujdh739kd' }
-    } },
-    token: { hasura: { all_roles: ['user', 'editor'] }, user: { id: '7' } },
-    variables: userId
-  },
-  'claims_map with $.sub': { json: { claims_map: { ...roles, 'x-hasura-user-id': { path: '$.sub' } } }, token: mapped, variables: userId },
-  'claims_map with two names for one string': {
-    json: { claims_map: { ...roles, 'x-hasura-user-id': { path: '$.id' }, 'x-hasura-author': { path: '$.id' }, 'x-hasura-me': { path: '$.sub' } } },
-    token: { ...mapped, id: '7' },
-    variables: { ...userId, 'x-hasura-author': '7', 'x-hasura-me': '7' }
-  },
-  'claims_map with a default, and the claim': {
-    json: { claims_map: { ...roles, 'x-hasura-org-id': { path: '$.org', default: '{}' } } },
-    token: { ...mapped, org: '{1,2}' },
-    variables: { 'x-hasura-org-id': '{1,2}' }
-  },
-  'claims_map without a default, and the claim': {
-    json: { claims_map: { ...roles, 'x-hasura-org-id': { path: '$.org' } } },
-    token: { ...mapped, org: '{1,2}' },
-    variables: { 'x-hasura-org-id': '{1,2}' }
-  },
-  'claims_map with defaults for registered claims that are not there': {
-    json: { claims_map: {
-      ...roles,
-      'x-hasura-by': { path: '$.iss', default: 'us' },
-      'x-hasura-for': { path: '$.aud', default: 'all' },
-      'x-hasura-from': { path: '$.nbf', default: 'now' }
-    } },
-    token: mapped,
-    variables: { 'x-hasura-by': 'us', 'x-hasura-for': 'all', 'x-hasura-from': 'now' }
-  },
-  'claims_map with a default, without the claim': {
-    json: { claims_map: { ...roles, 'x-hasura-plan': { path: '$.plan', default: 'free' } } },
-    token: mapped,
-    variables: { 'x-hasura-plan': 'free' }
-  },
-  'claims_map with defaults for the roles': {
-    json: { claims_map: {
-      'x-hasura-allowed-roles': { path: '$.roles', default: ['guest'] }, 'x-hasura-default-role': { path: '$.role', default: null }
-    } },
-    token: mapped,
-    variables: {}
-  },
-  'claims_map of literals': {
-    json: { claims_map: { 'x-hasura-allowed-roles': ['user', 'editor'], 'x-hasura-default-role': 'user', 'x-hasura-app': 'shop' } },
-    token: {},
-    variables: { 'x-hasura-app': 'shop' }
-  },
-  'claims_map over a namespace and a format': {
-    json: { claims_map: roles, claims_namespace: 'a', claims_format: 'stringified_json' }, token: mapped, variables: {}
-  },
-  'claims_map over a path into a list': {
-    json: { claims_map: roles, claims_namespace_path: '$.a[0]' }, token: mapped, variables: {}
-  },
-  'claims_map with issuer and audience': {
-    json: { issuer: 'auth', audience: 'app', claims_map: { ...roles, 'x-hasura-by': { path: '$.iss' }, 'x-hasura-for': { path: '$.aud' } } },
-    token: { iss: 'auth', aud: 'app', ...mapped },
-    variables: { 'x-hasura-by': 'auth', 'x-hasura-for': 'app' }
-  },
-  'audience': { json: { audience: 'app' }, token: { aud: 'app', ...own } },
-  'audience of several': { json: { audience: ['app', 'https://b.test'] }, token: { aud: ['app', 'https://b.test'], ...own } },
-  'audience of none': { json: { audience: [] }, token: own },
-  'issuer': { json: { issuer: 'https://auth.test' }, token: { iss: 'https://auth.test', ...own } },
-  'allowed_skew': { json: { allowed_skew: 60 }, token: own },
-  'allowed_skew below 0': { json: { allowed_skew: -60 }, token: own },
-  'header Authorization': { json: { header: { type: 'Authorization' } }, token: own },
-  'header Cookie': {
-    json: { header: { type: 'Cookie', name: 'jwt' } }, token: own, header: token => ({ cookie: `a=b; jwt=${token}; c=d` })
-  },
-  'header CustomHeader': {
-    json: { header: { type: 'CustomHeader', name: 'X-Token' } }, token: own, header: token => ({ 'x-token': token })
-  },
-  'nulls': { json: { claims_namespace_path: null, claims_map: null, audience: null, header: null }, token: own },
-  'what Hasura does not know': { json: { comment: 'ours' }, token: own }
 }
 
 for (const type of types) {
@@ -251,6 +127,10 @@ t.test('beside a jwk_url the type is the key\'s own, or the one that is named', 
 
 const key = 'k'.repeat(64)
 const url = 'http://auth:3000/.well-known/jwks.json'
+const noUris = [
+  'a b: c', ':', '1a:b', 'https://b\u00fccher.example/', 'https://a/%zz', 'https://a/%4', 'a:[', 'https://a/[b]', 'https://a:b/',
+  'https://a@b@c/', 'a:b#c#d', 'a:\\b', 'a://[::1'
+]
 const map = (claims: object): object => ({ type: 'HS256', key, claims_map: { ...roles, ...claims } })
 
 t.test('what Hasura refuses, or would refuse every token of, stops the start', async (t) => {
@@ -299,7 +179,7 @@ t.test('what Hasura refuses, or would refuse every token of, stops the start', a
     [{ type: 'HS256', key, claims_format: 'yaml' }, 'has a "claims_format" that is neither json nor stringified_json'],
     [{ type: 'HS256', key, claims_format: 'stringified_json', claims_namespace_path: '$' }, 'a token as a whole is no string'],
     [{ type: 'HS256', key, issuer: 1 }, 'has an "issuer" that is neither'],
-    [{ type: 'HS256', key, issuer: 'a b: c' }, 'has an "issuer" that is neither'],
+    ...noUris.map((issuer): [unknown, string] => [{ type: 'HS256', key, issuer }, 'has an "issuer" that is neither']),
     [{ type: 'HS256', key, audience: [1] }, 'has an "audience" that is not a string or a list of them'],
     [{ type: 'HS256', key, audience: 1 }, 'has an "audience" that is not a string or a list of them'],
     [{ type: 'HS256', key, audience: 'a b: c' }, 'has an "audience" that is not a string or a list of them'],
@@ -307,7 +187,7 @@ t.test('what Hasura refuses, or would refuse every token of, stops the start', a
       [`{"type":"HS256","key":"${key}","allowed_skew":${allowed_skew === Infinity ? '1e999' : JSON.stringify(allowed_skew)}}`,
         'has an "allowed_skew" that is not a whole number of seconds']
     )),
-    ...['Cookie', { type: 'Query' }, {}, []].map((header): [unknown, string] => (
+    ...['Cookie', { type: 'Query' }, { type: ['Cookie'], name: 'a' }, {}, []].map((header): [unknown, string] => (
       [{ type: 'HS256', key, header }, 'has a "header" that is not an object whose "type" is Authorization, Cookie or CustomHeader']
     )),
     [{ type: 'HS256', key, header: { type: 'Cookie' } }, 'has a "header" without the "name" of the cookie or header'],
@@ -344,6 +224,12 @@ t.test('what Hasura refuses, or would refuse every token of, stops the start', a
     [map({ 'x-hasura-allowed-roles': [] }), 'has in "claims_map" an empty list of x-hasura-allowed-roles: every request would be refused'],
     [map({ 'x-hasura-allowed-roles': ['user'], 'x-hasura-default-role': 'editor' }),
       'has in "claims_map" a x-hasura-default-role that is not among its x-hasura-allowed-roles'],
+    ...[['user', 'admin'], ['admin']].map((allowed): [unknown, string] => (
+      [map({ 'x-hasura-allowed-roles': allowed }), 'has in "claims_map" the role admin as a literal']
+    )),
+    [map({ 'x-hasura-default-role': 'admin' }), 'has in "claims_map" the role admin as a literal'],
+    [map({ 'X-Hasura-User-Id': '7' }), 'has in "claims_map" a literal x-hasura-user-id: every user would be the same one'],
+    [map({ org: { path: '$.org' } }), 'has in "claims_map" a org without a "default": a user has claims whose names start with'],
     [map({ 'x-hasura-from': { path: '$.nbf' } }), 'a path to the registered claim nbf, which is no string in this token'],
     [map({ 'x-hasura-at': { path: '$.iat', default: '' } }), 'a path to the registered claim iat, which is no string in this token']
   ]
@@ -355,6 +241,55 @@ t.test('what Hasura refuses, or would refuse every token of, stops the start', a
     t.match(error?.message, /^HASURA_GRAPHQL_JWT_SECRET [^\n]*$/)
     t.notMatch(error?.message, /kkkk|MII|MC4/, 'no key is printed')
   }
+})
+
+t.test('what the sandbox refuses as a URI is refused, and the rest is not', async (t) => {
+  const uris = ['a:', 'urn:a:b', 'https://a.test', 'https://u:p@a.test:8080/b/%20c?d=/e#f?g', 'https://[::1]:1/', 'a:b@c/(d);e']
+  for (const issuer of [...uris, ...noUris]) {
+    const json = JSON.stringify({ type: 'HS256', key, issuer })
+    const isUri = uris.includes(issuer)
+    await (isUri ? t.resolves(tokens(t, json), issuer) : t.rejects(tokens(t, json), issuer))
+    const read = (): unknown => parseJwtConfig(json)
+    if (isUri) t.doesNotThrow(read, issuer)
+    else t.throws(read, issuer)
+  }
+})
+
+t.test('a claim that Hasura would not find as it is given fails the login', async (t) => {
+  const other = (claim: string): string => (
+    `The claim ${claim} of src/claims.ts has another value than Hasura finds for it by its "claims_map"`
+  )
+  const noRole = 'The user\'s x-hasura-default-role is not among the x-hasura-allowed-roles, of which "claims_map" has one as a '
+    + 'literal: Hasura would refuse every request without a role'
+  const table: Array<[object, Record<string, string>, string | undefined]> = [
+    [{ 'x-hasura-org-id': { path: '$.org' } }, {},
+      'The claim x-hasura-org-id is in "claims_map" without a "default", and src/claims.ts gives this user none'],
+    [{ 'x-hasura-me': { path: '$.sub' } }, { 'x-hasura-me': '7' }, undefined],
+    [{ 'x-hasura-me': { path: '$.sub' } }, { 'x-hasura-me': '8' }, other('x-hasura-me')],
+    [{ 'x-hasura-jti': { path: '$.jti' } }, { 'x-hasura-jti': '8' }, other('x-hasura-jti')],
+    [{ 'x-hasura-by': { path: '$.iss', default: 'us' } }, { 'x-hasura-by': 'us' }, other('x-hasura-by')],
+    [{ 'x-hasura-me': { path: '$.role' } }, { 'x-hasura-me': 'editor' }, other('x-hasura-me')],
+    [{ 'x-hasura-app': 'shop' }, { 'x-hasura-app': 'shop' }, undefined],
+    [{ 'x-hasura-app': 'shop' }, { 'x-hasura-app': 'other' }, other('x-hasura-app')],
+    [{ 'x-hasura-default-role': 'guest' }, {}, noRole],
+    [{ 'x-hasura-allowed-roles': ['editor'] }, {}, noRole]
+  ]
+  for (const [claimsMap, claims, message] of table) {
+    const { sign } = await tokens(t, JSON.stringify(map(claimsMap)))
+    const signed = (): string => sign({ ...user, claims })
+    if (message === undefined) t.doesNotThrow(signed, JSON.stringify(claimsMap))
+    else t.throws(signed, { message }, JSON.stringify(claimsMap))
+  }
+})
+
+t.test('an id that JSON.parse has rounded is nobody\'s', async (t) => {
+  const { sign } = await tokens(t, settings.HASURA_GRAPHQL_JWT_SECRET)
+  t.equal(decodeJwt(sign({ ...user, id: 2 ** 53 - 1 })).sub, '9007199254740991')
+  t.equal(decodeJwt(sign({ ...user, id: '9007199254740993' })).sub, '9007199254740993')
+  t.throws(() => sign({ ...user, id: JSON.parse('9007199254740993') as number }), {
+    message: 'The user\'s id is beyond 2^53, which JSON does not carry exactly: let Hasura send it as text, with '
+      + 'HASURA_GRAPHQL_STRINGIFY_NUMERIC_TYPES=true'
+  })
 })
 
 t.test('a private key that is not the other half of what Hasura has, or signs nothing, stops the start', async (t) => {

@@ -70,10 +70,22 @@ t.test('a key that replaces the one file is published first, signs later, and th
   const published = Date.now()
   await becomes(b, [a, b], 'signs')
   const signed = Date.now()
-  t.ok(signed - published > 1000, 'after twice the span that verifiers keep the keys for')
+  t.ok(signed - published > 1500, 'after twice the span that verifiers keep the keys for')
   await becomes(b, [b], 'the old one has expired')
   t.ok(Date.now() - signed > 3000, 'when its last token has, and a span for clocks')
   t.strictSame([...reports(warning), ...reports(failure)], [])
+})
+
+t.test('allowed_skew lengthens the time for which an old key stays published', { buffered: true }, async (t) => {
+  const file = join(temporaryFolder(t), 'key.pem')
+  const [a, b] = [await newKey(), await newKey()]
+  writeFileSync(file, a.pem)
+  const { becomes } = await running(t, file, JSON.stringify({ ...JSON.parse(url) as object, allowed_skew: -3 }))
+  writeFileSync(file, b.pem)
+  await becomes(b, [a, b], 'the new one signs')
+  const signed = Date.now()
+  await becomes(b, [b], 'the old one has expired')
+  t.ok(Date.now() - signed > 6000, 'when its last token has, by a clock that is that much behind, and a span for clocks')
 })
 
 t.test('a folder is followed as Kubernetes replaces it: through a link that is renamed', { buffered: true }, async (t) => {

@@ -25,7 +25,7 @@ async function digest (fastify: FastifyInstance): Promise<void> {
   // RFC 5869.
   const key = new Uint8Array(hkdfSync('sha256', secret, '', 'hasura-jwt-auth', 32))
 
-  fastify.decorate('digest', text => createHmac('sha256', key).update(text).digest().subarray(0, 16).toString('base64url'))
+  fastify.decorate('digest', text => createHmac('sha256', key).update(text).digest('base64url').slice(0, 22))
 }
 
 export default fp(digest, { name: 'digest', fastify: '5.x', dependencies: ['config'] })

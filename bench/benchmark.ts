@@ -16,8 +16,8 @@ export interface Context {
 
 export interface Table { columns: string[], rows: string[][] }
 
-/** What a benchmark was to reach, and what it reached. */
-export interface Goal { what: string, goal: string, measured: string, isMet: boolean }
+/** What a benchmark was to reach, what it reached, and how far apart the two are, as a share of the goal. */
+export interface Goal { what: string, goal: string, measured: string, isMet: boolean, margin: number }
 
 export interface Report {
   title: string
@@ -34,10 +34,12 @@ export class Skip extends Error {}
 
 /** A goal that is a bound from above. */
 export function atMost (bound: number, what: string, value: number, unit = '', digits = 2): Goal {
-  return { what, goal: `≤ ${bound}${unit}`, measured: `${value.toFixed(digits)}${unit}`, isMet: value <= bound }
+  const [isMet, margin] = [value <= bound, Math.abs(value - bound) / bound]
+  return { what, goal: `≤ ${bound}${unit}`, measured: `${value.toFixed(digits)}${unit}`, isMet, margin }
 }
 
 /** A goal that is a bound from below. */
 export function atLeast (bound: number, what: string, value: number, unit = '', digits = 2): Goal {
-  return { what, goal: `≥ ${bound}${unit}`, measured: `${value.toFixed(digits)}${unit}`, isMet: value >= bound }
+  const [isMet, margin] = [value >= bound, Math.abs(value - bound) / bound]
+  return { what, goal: `≥ ${bound}${unit}`, measured: `${value.toFixed(digits)}${unit}`, isMet, margin }
 }

@@ -21,7 +21,7 @@ export interface Outcome {
   answers: Record<string, number>
   /** Seconds from the first request that counts to the end of the time, or to the last answer where that is later. */
   seconds: number
-  /** Milliseconds from request to answer, of those answered with a 2xx. */
+  /** Milliseconds from request to answer, of those answered with a 2xx; NaN where there were none. */
   p50: number
   p99: number
 }
@@ -37,6 +37,10 @@ export async function startGenerator (): Promise<Generator> {
 /** How many ended in that way. */
 export function count ({ answers }: Outcome, ending: string): number {
   return answers[ending] ?? 0
+}
+
+export function total ({ answers }: Outcome): number {
+  return Object.values(answers).reduce((sum, number) => sum + number, 0)
 }
 
 /** @throws Error where any request ended in another way: a benchmark would else measure something else */

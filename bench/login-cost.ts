@@ -3,7 +3,7 @@ import { startBareVerify } from './bare-verify.ts'
 import { atLeast, atMost } from './benchmark.ts'
 import type { Context, Report } from './benchmark.ts'
 import { count, expectOnly, startGenerator } from './load.ts'
-import type { Generator } from './load.ts'
+import type { Generator, Load } from './load.ts'
 import { interleave, median, processorSeconds } from './measure.ts'
 import { startHasura, startService } from './service.ts'
 
@@ -11,10 +11,11 @@ export interface Rate { cpuMilliseconds: number, perSecond: number }
 
 /** Logins in a window of time: how many a second, and the server's processor time for each. */
 export async function measureLogins (
-  generate: Generator, { url, pid }: { url: string, pid: number }, callers: number, milliseconds: number
+  generate: Generator, { url, pid }: { url: string, pid: number },
+  load: Pick<Load, 'callers' | 'pauseMilliseconds'>, milliseconds: number
 ): Promise<Rate> {
   const before = processorSeconds(pid)
-  const outcome = expectOnly(await generate({ url, callers, kinds: ['login'], milliseconds }), '200')
+  const outcome = expectOnly(await generate({ ...load, url, kinds: ['login'], milliseconds }), '200')
   const logins = count(outcome, '200')
   return { cpuMilliseconds: (processorSeconds(pid) - before) * 1000 / logins, perSecond: logins / outcome.seconds }
 }
@@ -36,7 +37,7 @@ export async function loginCost (context: Context): Promise<Report> {
   const service = await startService(await startHasura(cost), cost, noLimits)
   const generate = await startGenerator()
   const bare = await startBareVerify(concurrency)
-  const logins = async (): Promise<Rate> => measureLogins(generate, service, callers, milliseconds)
+  const logins = async (): Promise<Rate> => measureLogins(generate, service, { callers }, milliseconds)
   const verifies = async (): Promise<Rate> => {
     const before = processorSeconds(bare.pid)
     const { verified, seconds } = await bare.verify({ cost, milliseconds, concurrency })
@@ -50,6 +51,8 @@ export async function loginCost (context: Context): Promise<Report> {
   const measured = await interleave(pairs, logins, verifies)
   const cpuRatio = median(measured.map(([login, bare]) => login.cpuMilliseconds / bare.cpuMilliseconds))
   const rateRatio = median(measured.map(([login, bare]) => login.perSecond / bare.perSecond))
+  const { memoryCost, timeCost, parallelism } = cost
+  const perCore = median(measured.map(([login]) => login.perSecond)) / concurrency
   const row = (name: string, rates: Rate[]): string[] => [
     name,
     `${median(rates.map(({ cpuMilliseconds }) => cpuMilliseconds)).toFixed(2)} ms`,
@@ -66,7 +69,7 @@ export async function loginCost (context: Context): Promise<Report> {
       rows: [row('login', measured.map(([login]) => login)), row('bare `verify`', measured.map(([, bare]) => bare))]
     }],
     notes: [
-      `${callers} callers keep the service busy; they and the stand-in for Hasura run on the same processors.`
+      `That is ${perCore.toFixed(0)} logins a second for each processor, at ${memoryCost} KiB, ${timeCost} passes and ${parallelism} lane, the default. ${callers} callers keep the service busy; they and the stand-in for Hasura run on the same processors.`
     ],
     data: { callers, concurrency, cpuRatio, rateRatio, pairs: measured }
   }

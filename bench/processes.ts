@@ -112,7 +112,11 @@ async function nextMessage (child: ChildProcess): Promise<unknown> {
 /** Starts one of the modules beside this one as a process of its own, which says when it is ready. */
 export async function startHelper (name: string, argument: object, env: Record<string, string> = {}): Promise<Helper> {
   const child = fork(join(import.meta.dirname, name), [JSON.stringify(argument)], {
-    cwd: resolve(import.meta.dirname, '..'), execArgv: ['--import', 'tsx'], env: { PATH: process.env['PATH'] ?? '', ...env }
+    cwd: resolve(import.meta.dirname, '..'),
+    execArgv: ['--import', 'tsx'],
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    // Other than JSON, it has a NaN.
+    serialization: 'advanced'
   })
   keep(child)
   const ready = await nextMessage(child)

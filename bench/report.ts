@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { resolve } from 'node:path'
-import type { Report, Table } from './benchmark.ts'
+import type { Goal, Report, Table } from './benchmark.ts'
 
 /** A report by the name of its benchmark, or why there is none. */
 export type Reports = Record<string, Report | { skipped: string }>
@@ -23,8 +23,13 @@ export function markdownTable ({ columns, rows }: Table): string {
   return [line(columns), line(columns.map(() => '---')), ...rows.map(line)].join('\n')
 }
 
+/** Whether it is met, and by how much of what was asked; of a bound of zero there is no share. */
+function verdict ({ isMet, margin }: Goal): string {
+  return [isMet ? 'met' : '**missed**', ...Number.isFinite(margin) ? [`by ${Math.round(margin * 100)} %`] : []].join(' ')
+}
+
 export function markdownReport (report: Report): string {
-  const goals = report.goals.map(({ what, goal, measured, isMet }) => [what, goal, measured, isMet ? 'met' : '**missed**'])
+  const goals = report.goals.map(goal => [goal.what, goal.goal, goal.measured, verdict(goal)])
   const parts = [
     `### ${report.title}`,
     ...goals.length === 0 ? [] : [markdownTable({ columns: ['goal', 'asked', 'measured', ''], rows: goals })],

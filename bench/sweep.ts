@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { atLeast, atMost } from './benchmark.ts'
 import type { Context, Goal, Report } from './benchmark.ts'
-import { count, startGenerator } from './load.ts'
+import { count, startGenerator, total } from './load.ts'
 import type { Generator } from './load.ts'
 import { noLimits, warmUp } from './login-cost.ts'
 import { median, residentMebibytes } from './measure.ts'
@@ -15,7 +15,7 @@ export interface Step {
   callers: number
   perSecond: number
   refusedPerSecond: number
-  /** Requests without an answer, or with another than a token or `overloaded`. */
+  /** Requests without an answer, or with another than a token or `overloaded`; of the probe, than its 200. */
   lost: number
   p50: number
   p99: number
@@ -50,12 +50,13 @@ async function measureStep (
   clearInterval(watch)
   memory.push(residentMebibytes(pid))
   const [done, refused] = [count(outcome, '200'), count(outcome, '429 overloaded')]
-  const { answers, seconds, p50, p99 } = outcome
+  const { seconds, p50, p99 } = outcome
+  const asked = total(outcome) + total(health)
   return {
     callers,
     perSecond: done / seconds,
     refusedPerSecond: refused / seconds,
-    lost: Object.values(answers).reduce((sum, number) => sum + number, 0) - done - refused,
+    lost: asked - done - refused - count(health, '200'),
     p50,
     p99,
     healthP99: health.p99,

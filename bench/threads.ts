@@ -33,22 +33,22 @@ export async function threads ({ quick, cost, pairs, progress }: Context): Promi
     await pool()
     await workers()
     const measured = await interleave(pairs, pool, workers)
-    const row = (name: string, ways: Way[]): string[] => {
+    const ratio = median(measured.map(([pool, workers]) => workers.perSecond / pool.perSecond))
+    const row = (name: string, ways: Way[], against = ''): string[] => {
       const of = (figure: keyof Way): number => median(ways.map(way => way[figure]))
       return [
-        `${name}, ${concurrency} at once`, of('perSecond').toFixed(1), `${of('cpuMilliseconds').toFixed(2)} ms`,
+        `${name}, ${concurrency} at once`, of('perSecond').toFixed(1), against, `${of('cpuMilliseconds').toFixed(2)} ms`,
         `${of('mebibytes').toFixed(0)} MiB`, `${of('startMilliseconds').toFixed(0)} ms`
       ]
     }
-    rows.push(row('libuv\'s pool', measured.map(([first]) => first)))
-    rows.push(row('worker threads', measured.map(([, second]) => second)))
-    const ratio = median(measured.map(([first, second]) => first.perSecond / second.perSecond))
+    rows.push(row('libuv\'s pool', measured.map(([pool]) => pool)))
+    rows.push(row('worker threads', measured.map(([, workers]) => workers), `${ratio.toFixed(2)}×`))
     data[concurrency] = { ratio, pairs: measured }
   }
   return {
     title: 'Threads for hashes',
     goals: [],
-    tables: [{ columns: ['', 'verifies a second', 'processor time each', 'memory', 'made in'], rows }],
+    tables: [{ columns: ['', 'verifies a second', 'against the pool', 'processor time each', 'memory', 'made in'], rows }],
     notes: ['The service hashes on libuv\'s pool, whose size is set before Node.js starts its first thread.'],
     data
   }

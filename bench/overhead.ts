@@ -15,8 +15,8 @@ const paced = { callers: 8, pauseMilliseconds: 80 }
 
 /**
  * What a login costs beyond its hash, seen where the hash costs hardly anything: as fast as it goes, and as rarely as
- * logins with real hashes come, without and with such hashes in another process. What those two differ in is what a hash
- * takes from the code beside it: the caches, and with simultaneous multithreading a part of the processor itself.
+ * logins with real hashes come, without and with such hashes in another process. What those two differ in is what a
+ * hash takes from the code beside it: the caches, and with simultaneous multithreading a part of the processor itself.
  */
 export async function overhead (context: Context): Promise<Report> {
   const { quick, cost, pairs, progress } = context

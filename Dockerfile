@@ -23,4 +23,4 @@ USER node
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # As `npm start` does, without npm between Docker's signals and the service.
-CMD ["node", "--require", "./dist/environment.cjs", "dist/server.js"]
+CMD ["node", "dist/server.js"]

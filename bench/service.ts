@@ -11,7 +11,7 @@ const root = resolve(import.meta.dirname, '..')
 export const entry = resolve(root, 'dist/server.js')
 
 /** How production starts the service. */
-export const startCommand = [process.execPath, '--require', resolve(root, 'dist/environment.cjs'), entry]
+export const startCommand = [process.execPath, entry]
 
 /** Makes the production build; a smoke run does not check its types. */
 export function build (quick: boolean): void {

@@ -7,12 +7,19 @@ import { interleave, median } from './measure.ts'
 import { start } from './processes.ts'
 import { entry, settings, startCommand, startHasura } from './service.ts'
 
+/** What a built module imports on its way up, the module of a thread that it starts, and what that one requires. */
+const imported = new RegExp([
+  /^(?:import|export) (?:[^;]*? from )?['"]([^'"]+)['"]/, /new URL\('([^']+)'/, /^const .* = require\('([^']+)'\)/
+].map(({ source }) => source).join('|'), 'gm')
+
 /** The packages that the built service imports on its way up, whichever file does it. */
 function importedPackages (file: string, seen = new Set<string>()): Set<string> {
   const packages = new Set<string>()
   seen.add(file)
-  const imports = readFileSync(file, 'utf8').matchAll(/^(?:import|export) (?:[^;]*? from )?['"]([^'"]+)['"]/gm)
-  for (const [, name = ''] of imports) {
+  const imports = Array.from(readFileSync(file, 'utf8').matchAll(imported), ([, name, thread, required]) => (
+    name ?? required ?? `./${String(thread)}`
+  ))
+  for (const name of imports) {
     if (name.startsWith('.')) {
       const next = resolve(dirname(file), name)
       if (!seen.has(next)) for (const found of importedPackages(next, seen)) packages.add(found)

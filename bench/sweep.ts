@@ -39,7 +39,7 @@ async function measureStep (
   service: Service, [generate, probe]: [Generator, Generator], callers: number, quick: boolean
 ): Promise<Step> {
   const { url, pid } = service
-  const [warmUpMilliseconds, milliseconds] = quick ? [20, 100] : [1500, 4000]
+  const [warmUpMilliseconds, milliseconds] = quick ? [20, 400] : [1500, 4000]
   await eventLoopP99(service)
   const memory: number[] = []
   const watch = setInterval(() => { memory.push(residentMebibytes(pid)) }, quick ? 20 : 250)

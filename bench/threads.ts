@@ -49,7 +49,7 @@ export async function threads ({ quick, cost, pairs, progress }: Context): Promi
     title: 'Threads for hashes',
     goals: [],
     tables: [{ columns: ['', 'verifies a second', 'against the pool', 'processor time each', 'memory', 'made in'], rows }],
-    notes: ['The service hashes on libuv\'s pool, whose size is set before Node.js starts its first thread.'],
+    notes: ['libuv\'s pool has room for DNS and files: four threads more. The service hashes on worker threads.'],
     data
   }
 }

@@ -1,3 +1,6 @@
+import './environment.ts'
+// Before the others, which take longer to load than its first thread to start.
+import './hashes/threads.ts'
 import { setTimeout as after } from 'node:timers/promises'
 import Fastify from 'fastify'
 import app, { serverOptions } from './app.ts'

@@ -1,5 +1,5 @@
-import { verify } from '@node-rs/argon2'
 import type { VerifyPassword } from './stored-hash.ts'
+import { onThread } from './threads.ts'
 
 /** The PHC string format, with the parameters in any order. */
 const format = /^\$argon2(?:id|i|d)\$v=\d{2}\$([mtp]=\d{1,7}(?:,[mtp]=\d{1,7}){2})\$[\w+/]+\$[\w+/]+$/
@@ -13,5 +13,5 @@ export function readArgon2 (storedHash: string): VerifyPassword | undefined {
   ) as Record<string, number>
   // NaN, where a parameter is missing and another twice, is within no bound.
   if (!(m <= 262_144 && m * t <= 1_048_576 && p <= 16)) return undefined
-  return async password => verify(storedHash, password)
+  return async password => onThread('verifyArgon2', storedHash, password)
 }

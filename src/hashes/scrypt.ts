@@ -1,8 +1,6 @@
-import { scrypt, timingSafeEqual } from 'node:crypto'
-import { promisify } from 'node:util'
+import { timingSafeEqual } from 'node:crypto'
 import type { VerifyPassword } from './stored-hash.ts'
-
-const derive = promisify<string, Buffer, number, { N: number, r: number, p: number, maxmem: number }, Buffer>(scrypt)
+import { onThread } from './threads.ts'
 
 /** The PHC string format: `ln` is the logarithm of the cost, salt and hash are base64 without padding. */
 const format = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([\w+/]{11,86})\$([\w+/]{22,86})$/
@@ -17,7 +15,8 @@ export function readScrypt (storedHash: string): VerifyPassword | undefined {
   // 128 × N × r bytes, and as much again for p: twice the most that the bounds allow.
   const maxmem = 268_435_456
   return async (password) => {
-    const derived = await derive(password, Buffer.from(salt, 'base64'), expected.length, { ...parameters, maxmem })
+    const options = { ...parameters, maxmem }
+    const derived = await onThread('scrypt', password, Buffer.from(salt, 'base64'), expected.length, options)
     return timingSafeEqual(derived, expected)
   }
 }

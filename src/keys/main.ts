@@ -1,3 +1,4 @@
+import '../environment.ts'
 import { keys } from './keys.ts'
 
 try {

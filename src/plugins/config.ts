@@ -84,9 +84,6 @@ export const configSchema = {
     PASSWORD_QUEUE_MILLISECONDS: {
       type: 'integer', minimum: 0, maximum: 25_000, default: 5000, description: 'a number of milliseconds from 0 to 25000'
     },
-    UV_THREADPOOL_SIZE: {
-      type: 'integer', minimum: 1, maximum: 1024, default: 4, description: 'a number of threads from 1 to 1024'
-    },
     SIGNUP_PASSWORD_FIELD: {
       type: 'string', enum: ['hash', 'redacted'], default: 'hash', description: 'hash or redacted'
     },

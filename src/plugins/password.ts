@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { hash, verify } from '@node-rs/argon2'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Gauge, Histogram } from 'prom-client'
 import { createHashQueue } from '../hashes/queue.ts'
 import type { HashQueue, Place } from '../hashes/queue.ts'
 import { readStoredHash } from '../hashes/stored-hash.ts'
-import { ConfigError } from './config.ts'
+import { firstThread, onThread } from '../hashes/threads.ts'
 import { buckets } from './metrics.ts'
 
 export interface Verdict {
@@ -75,27 +74,20 @@ function createMetrics ({ metrics }: FastifyInstance, queue: HashQueue) {
   }
 }
 
-/** `fastify.password`: hashing with Argon2id (RFC 9106) and verifying stored hashes, on libuv's threads. */
+/** `fastify.password`: hashing with Argon2id (RFC 9106) and verifying stored hashes, on threads of their own. */
 async function password (fastify: FastifyInstance): Promise<void> {
   const { ARGON2_MEMORY_KIB: memoryCost, ARGON2_PASSES: timeCost, ARGON2_LANES: parallelism } = fastify.config
   // Argon2id is the library's default algorithm.
   const parameters = { memoryCost, timeCost, parallelism }
   const prefix = `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`
+  await firstThread
   const start = performance.now()
-  const decoy = await hash(randomBytes(32), parameters)
-  const { UV_THREADPOOL_SIZE: threads, PASSWORD_QUEUE_MILLISECONDS: longestWait } = fastify.config
-  // One thread is left for DNS and files.
-  const standard = Math.max(1, Math.min(availableParallelism(), threads - 1))
-  const { PASSWORD_CONCURRENCY: concurrency = standard } = fastify.config
-  // More at once than libuv has threads for would only wait there, instead of in our queue.
-  if (concurrency > threads) {
-    const mend = 'start with `npm start`, which makes enough of them, or set UV_THREADPOOL_SIZE before Node.js starts'
-    throw new ConfigError('PASSWORD_CONCURRENCY', `is more than the ${threads} threads of UV_THREADPOOL_SIZE: ${mend}`)
-  }
-  if (concurrency === threads) {
-    fastify.log.warn('UV_THREADPOOL_SIZE is no more than PASSWORD_CONCURRENCY: DNS and files wait for hashes')
-  }
-  const queue = createHashQueue(concurrency, longestWait, performance.now() - start)
+  const decoy = await onThread('hashArgon2', randomBytes(32), parameters)
+  const queue = createHashQueue(
+    fastify.config.PASSWORD_CONCURRENCY ?? availableParallelism(),
+    fastify.config.PASSWORD_QUEUE_MILLISECONDS,
+    performance.now() - start
+  )
   const { wait, duration } = createMetrics(fastify, queue)
 
   async function run<Result> (place: Place, work: () => Promise<Result>): Promise<Result> {
@@ -111,7 +103,7 @@ async function password (fastify: FastifyInstance): Promise<void> {
     const none = { matches: false, needsRehash: false, unreadable: storedHash !== undefined }
     const verifyStored = storedHash === undefined ? undefined : readStoredHash(storedHash)
     if (storedHash === undefined || verifyStored === undefined) {
-      await verify(decoy, plain)
+      await onThread('verifyArgon2', decoy, plain)
       return none
     }
     const needsRehash = !storedHash.startsWith(prefix)
@@ -121,7 +113,7 @@ async function password (fastify: FastifyInstance): Promise<void> {
       return { matches, needsRehash, unreadable: false }
     } catch {
       // Well formed, and still refused by the library, which has done no work yet.
-      await verify(decoy, plain)
+      await onThread('verifyArgon2', decoy, plain)
       return none
     }
   }
@@ -136,7 +128,7 @@ async function password (fastify: FastifyInstance): Promise<void> {
   }
 
   fastify.decorate('password', {
-    hash: async (plain, signal) => run(queue.enter(signal), async () => hash(plain, parameters)),
+    hash: async (plain, signal) => run(queue.enter(signal), async () => onThread('hashArgon2', plain, parameters)),
     async verify (plain, find, asSent = plain, signal?: AbortSignal) {
       const place = queue.enter(signal)
       const owner = await findOwner(place, find)

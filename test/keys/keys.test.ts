@@ -12,7 +12,7 @@ import { fileNameOf } from '../../src/jwt/key-files.ts'
 import { keys } from '../../src/keys/keys.ts'
 import { createAuthenticate } from '../../src/sandbox/session.ts'
 import { pairFor, privatePem } from '../key-pairs.ts'
-import { environment, start } from '../process.ts'
+import { start } from '../process.ts'
 import { temporaryFolder } from '../sandbox.ts'
 import { service, settings } from '../service.ts'
 
@@ -174,7 +174,7 @@ t.test('as a command it prints help and errors, and ends with a code', async (t)
   const run = async (...args: string[]): Promise<[string, string, unknown]> => {
     const cwd = temporaryFolder(t)
     writeFileSync(join(cwd, '.env'), 'JWKS_MAX_AGE_SECONDS=0\n')
-    const { child, stderr } = start(t, { ACCESS_TOKEN_TTL_SECONDS: '' }, cwd, ['--require', environment, resolve('src/keys/main.ts'), ...args])
+    const { child, stderr } = start(t, { ACCESS_TOKEN_TTL_SECONDS: '' }, cwd, [resolve('src/keys/main.ts'), ...args])
     const [stdout, [code]] = await Promise.all([text(child.stdout), once(child, 'exit') as Promise<unknown[]>])
     return [stdout, await stderr, code]
   }
@@ -182,6 +182,6 @@ t.test('as a command it prints help and errors, and ends with a code', async (t)
   t.match(help, [/^Makes secrets and keys[\s\S]*npm run keys -- rotate <folder>/, /^$/, 0])
   t.match(failure, [/^$/, /^JWKS_MAX_AGE_SECONDS must be a number of seconds from 1 to 86400\n$/, 1], 'from .env')
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> }
-  t.equal(scripts['keys'], 'node --require ./src/environment.cjs --import tsx src/keys/main.ts', 'as it runs here')
+  t.equal(scripts['keys'], 'node --import tsx src/keys/main.ts', 'as it runs here')
   t.equal(help[0], `${await keys([], {})}\n`)
 })

@@ -46,7 +46,6 @@ t.test('the defaults are those of the contract', async (t) => {
     HASURA_HEADERS_TIMEOUT_SECONDS: 6,
     HASURA_BODY_TIMEOUT_SECONDS: 2,
     HASURA_ANSWER_LIMIT_BYTES: 1_048_576,
-    UV_THREADPOOL_SIZE: 4,
     SHUTDOWN_DELAY_SECONDS: 0,
     SHUTDOWN_GRACE_SECONDS: 20
   })

@@ -37,10 +37,12 @@ async function call (load: Load, client: Client, caller: number, tally: Tally): 
     const start = performance.now()
     const { ending, retryAfter } = await send(client, kinds[turn % kinds.length] ?? 'health', caller)
     const end = performance.now()
-    if (start >= tally.from) {
+    // After a warm-up the queue is as long at the end as at the beginning, and what is answered in between is the
+    // throughput. Without one everything counts, up to the last answer.
+    if (warmUpMilliseconds === 0 || (end >= tally.from && end < tally.until) || ending === 'unanswered') {
       tally.answers[ending] = (tally.answers[ending] ?? 0) + 1
       if (ending.startsWith('2')) tally.latency.record(Math.max(1, Math.round((end - start) * 1000)))
-      tally.end = Math.max(tally.end, end)
+      if (warmUpMilliseconds === 0) tally.end = Math.max(tally.end, end)
     }
     const wait = heedsRetryAfter && retryAfter > 0 ? retryAfter * 1000 * (1 + Math.random() / 2) : pauseMilliseconds
     if (wait > 0) await after(Math.min(wait, Math.max(0, tally.until - end)))

@@ -19,7 +19,7 @@ export interface Load {
 export interface Outcome {
   /** How many requests ended how: by status and code, such as `200` or `429 overloaded`, or `unanswered`. */
   answers: Record<string, number>
-  /** Seconds from the first request that counts to the end of the time, or to the last answer where that is later. */
+  /** Seconds in which those were answered: to the last answer, or after a warm-up to the end of the time. */
   seconds: number
   /** Milliseconds from request to answer, of those answered with a 2xx; NaN where there were none. */
   p50: number

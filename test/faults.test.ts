@@ -177,25 +177,29 @@ t.test('Redis may go away and come back under load: every attempt is answered, a
   const { fastify, call, log } = await service(t, {
     HASURA_GRAPHQL_ENDPOINT: hasura, REDIS_URL: url, LOGIN_LIMIT_PER_ACCOUNT: String(limit)
   })
-  const isCounted = async (email: string): Promise<void> => {
-    const guesses = Array.from({ length: limit + 1 }, () => ({ email, password: 'a-wrong-password' }))
+  const switches = () => log().filter(({ msg }) => /^Redis (?:failed|is back)/.test(String(msg))).length
+  const isCounted = async (name: string): Promise<void> => {
+    const before = switches()
+    const guess = { email: `${name}@b.test`, password: 'a-wrong-password' }
     const statuses = []
-    for (const guess of guesses) statuses.push((await call('/login', guess)).status)
-    t.strictSame(statuses, [...Array.from({ length: limit }, () => 401), 429], email)
+    for (let guesses = 0; guesses <= limit; guesses++) statuses.push((await call('/login', guess)).status)
+    // A Redis that a busy machine keeps from answering in time is one that fails: then the count is in two places.
+    if (switches() !== before) return isCounted(`again-${name}`)
+    t.strictSame(statuses, [...Array.from({ length: limit }, () => 401), 429], name)
   }
   const load = callers(await fastify.listen({ host: '127.0.0.1', port: 0 }), 16)
   const said = async (msg: RegExp) => { while (!log().some(line => msg.test(String(line['msg'])))) await after(5) }
   await load.more(200, 50)
-  await isCounted('before@b.test')
+  await isCounted('before')
   child.kill('SIGKILL')
   await once(child, 'exit')
   await said(/^Redis failed/)
   await load.more(200, 50)
-  await isCounted('meanwhile@b.test')
+  await isCounted('meanwhile')
   await redis(t, port)
   await said(/^Redis is back/)
   await load.more(200, 50)
-  await isCounted('after@b.test')
+  await isCounted('after')
   await load.stop()
   t.strictSame([...new Set(load.outcomes)], [200])
 })

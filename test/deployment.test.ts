@@ -7,7 +7,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { parse } from 'yaml'
 import { configSchema } from '../src/plugins/config.ts'
-import { temporaryFolder } from './sandbox.ts'
+import { temporaryFolder } from './folders.ts'
 import { hasuraOf, settings } from './service.ts'
 
 interface Service {

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import t from 'tap'
 import type { Test } from 'tap'
 import { start } from './process.ts'
-import { temporaryFolder } from './sandbox.ts'
+import { temporaryFolder } from './folders.ts'
 
 const module = JSON.stringify(pathToFileURL(resolve('src/environment.ts')))
 const args = ['--input-type=module', '-e', `import ${module}; console.log(JSON.stringify(process.env))`]

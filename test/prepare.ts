@@ -1,6 +1,6 @@
 import { cpSync, rmSync } from 'node:fs'
 import { openDatabase } from '../src/sandbox/database.ts'
-import { emptyData, hasura, preparedData } from './sandbox.ts'
+import { emptyData, hasura, preparedData } from './folders.ts'
 
 const prepare = async (folder: string, project: string): Promise<void> => {
   const { close } = await openDatabase(folder, project, () => { /* quiet */ })

@@ -3,20 +3,20 @@ import type { ChildProcess } from 'node:child_process'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { Test } from 'tap'
-import { temporaryFolder } from './sandbox.ts'
+import { temporaryFolder } from './folders.ts'
 
 /** Starts the process in an empty folder with nothing but `env` in its environment. */
 export function start (
   t: Test, env: Record<string, string>, cwd = temporaryFolder(t), args = [resolve('src/server.ts')]
 ) {
-  // Where the coverage is counted, as tap starts this test, so that the process counts; else in a fifth of the time.
+  // Where the coverage is counted, with tap's variables and loaders, so that this process counts, too.
   const isCounted = process.env['_TAPJS_PROCESSINFO_COVERAGE_'] !== '0'
-  const options = Object.entries(process.env).filter(([name]) => (
-    isCounted ? /^(NODE_|TS_NODE_|TAP|_TAPJS)|PATH$/ : /^PATH$/
-  ).test(name))
-  const loaders = isCounted ? process.execArgv : ['--import', import.meta.resolve('tsx')]
+  const inherited = isCounted ? /^(NODE_|TAP|_TAPJS)|PATH$/ : /^PATH$/
+  const options = Object.fromEntries(Object.entries(process.env).filter(([name]) => inherited.test(name)))
+  const tsx = `--import=${import.meta.resolve('tsx')}`
+  const loaders = isCounted ? process.execArgv.map(argument => (argument === '--import=tsx' ? tsx : argument)) : [tsx]
   const child = spawn(process.execPath, [...loaders, ...args], {
-    cwd, env: { ...Object.fromEntries(options), TS_NODE_PROJECT: resolve('tsconfig.json'), ...env }, stdio: ['ignore', 'pipe', 'pipe']
+    cwd, env: { ...options, ...env }, stdio: ['ignore', 'pipe', 'pipe']
   })
   t.teardown(() => child.kill('SIGKILL'))
   return { child, cwd, stderr: text(child.stderr) }

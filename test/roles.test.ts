@@ -3,7 +3,8 @@ import { cpSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { hasura, sandbox, temporaryFolder } from './sandbox.ts'
+import { hasura, temporaryFolder } from './folders.ts'
+import { sandbox } from './sandbox.ts'
 import { follow } from './scratch.ts'
 
 const shell = promisify(execFile)

@@ -4,7 +4,8 @@ import { setTimeout as after } from 'node:timers/promises'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import t from 'tap'
 import { keys } from '../src/keys/keys.ts'
-import { sandbox, temporaryFolder } from './sandbox.ts'
+import { temporaryFolder } from './folders.ts'
+import { sandbox } from './sandbox.ts'
 import { serverOf } from './service.ts'
 
 t.test('a rotation under load: no token is refused while one key follows another', async (t) => {

@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } f
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
-import { temporaryFolder } from './sandbox.ts'
+import { temporaryFolder } from './folders.ts'
 import { settings } from './service.ts'
 
 const shell = promisify(execFile)

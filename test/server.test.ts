@@ -7,7 +7,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
 import { listening, said, start } from './process.ts'
-import { temporaryFolder } from './sandbox.ts'
+import { temporaryFolder } from './folders.ts'
 import { failure, hasuraOf, serverOf, settings } from './service.ts'
 
 // Each starts a process of its own, most of whose time is the loader's.

@@ -3,7 +3,7 @@ import t from 'tap'
 import { toHasuraClaims } from '../../src/actions/custom-claims.ts'
 import type { CustomClaims } from '../../src/actions/custom-claims.ts'
 import { openDatabase } from '../../src/sandbox/database.ts'
-import { dataFolder, hasura } from '../sandbox.ts'
+import { dataFolder, hasura } from '../folders.ts'
 
 t.test('values become strings, lists become array literals, and nothing becomes no claim', async (t) => {
   t.strictSame(toHasuraClaims({

@@ -6,7 +6,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { fileNameOf } from '../../src/jwt/key-files.ts'
 import { pairFor, privatePem, publicPem } from '../key-pairs.ts'
-import { temporaryFolder } from '../sandbox.ts'
+import { temporaryFolder } from '../folders.ts'
 import { service } from '../service.ts'
 
 // They wait for the clock, and not for the processor.

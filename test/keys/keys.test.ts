@@ -13,7 +13,7 @@ import { keys } from '../../src/keys/keys.ts'
 import { createAuthenticate } from '../../src/sandbox/session.ts'
 import { pairFor, privatePem } from '../key-pairs.ts'
 import { start } from '../process.ts'
-import { temporaryFolder } from '../sandbox.ts'
+import { temporaryFolder } from '../folders.ts'
 import { service, settings } from '../service.ts'
 
 const url = 'http://auth:3000/.well-known/jwks.json'

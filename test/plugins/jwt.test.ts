@@ -10,7 +10,7 @@ import jwt from '../../src/plugins/jwt.ts'
 import { parseJwtConfig } from '../../src/sandbox/jwt-config.ts'
 import { createAuthenticate } from '../../src/sandbox/session.ts'
 import { certificate, pairFor, privatePem, publicPem } from '../key-pairs.ts'
-import { temporaryFolder } from '../sandbox.ts'
+import { temporaryFolder } from '../folders.ts'
 import { settings } from '../service.ts'
 import { namespace, orgClaims, roles, shapes, types, userId } from '../token-shapes.ts'
 

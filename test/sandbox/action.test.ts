@@ -6,7 +6,8 @@ import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import type { Test } from 'tap'
 import { introspect } from '../../src/sandbox/introspect.ts'
-import { hasura, sandbox, temporaryFolder } from '../sandbox.ts'
+import { hasura, temporaryFolder } from '../folders.ts'
+import { sandbox } from '../sandbox.ts'
 import { failure, serverOf, settings } from '../service.ts'
 
 const declarations = `

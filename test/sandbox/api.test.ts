@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import t from 'tap'
 import type { Test } from 'tap'
 import { introspect } from '../../src/sandbox/introspect.ts'
-import { hasura, sandbox, temporaryFolder } from '../sandbox.ts'
+import { hasura, temporaryFolder } from '../folders.ts'
+import { sandbox } from '../sandbox.ts'
 import { failure, settings } from '../service.ts'
 
 const migration = `

@@ -4,7 +4,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, w
 import { join } from 'node:path'
 import t from 'tap'
 import { openDatabase } from '../../src/sandbox/database.ts'
-import { dataFolder, hasura, temporaryFolder } from '../sandbox.ts'
+import { dataFolder, hasura, temporaryFolder } from '../folders.ts'
 
 const quiet = (): void => { /* says nothing */ }
 

@@ -5,7 +5,7 @@ import { readCatalogue } from '../../src/sandbox/catalogue.ts'
 import { openDatabase } from '../../src/sandbox/database.ts'
 import { loadMetadata } from '../../src/sandbox/metadata.ts'
 import { checkPermissions } from '../../src/sandbox/sql.ts'
-import { dataFolder, hasura, temporaryFolder } from '../sandbox.ts'
+import { dataFolder, hasura, temporaryFolder } from '../folders.ts'
 
 const tables = 'metadata/databases/default/tables'
 

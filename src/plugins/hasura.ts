@@ -106,7 +106,7 @@ async function hasura (fastify: FastifyInstance): Promise<void> {
       document: TypedDocumentString<Result, Variables>, variables: Variables, caller?: Caller
     ) {
       const query = document.toString()
-      const [kind = '', operation = ''] = query.trim().split(/\W+/)
+      const [, kind = '', operation = ''] = /(query|mutation) (\w+)/.exec(query) ?? []
       const body = JSON.stringify({ query, variables })
       const headers = caller === undefined ? {} : tracingHeaders(caller)
       const signal = AbortSignal.timeout(timeout)

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { setTimeout as after } from 'node:timers/promises'
 import { hash } from '@node-rs/argon2'
+import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { createHashQueue } from '../../src/hashes/queue.ts'
 import { failure, hasuraOf, service, settings } from '../service.ts'
@@ -181,6 +183,22 @@ t.test('while all processors hash, who is refused costs Hasura nothing', async (
   t.equal(asked.length, 1)
 })
 
+const outcomesOf = (log: () => Array<Record<string, unknown>>) => () => (
+  log().filter(({ event }) => event === 'login').map(({ outcome }) => outcome)
+)
+
+/** Hashes that have run, when none runs any more. */
+async function hashesOf ({ metrics }: FastifyInstance): Promise<number | undefined> {
+  const valueOf = async (metric: string, series: string) => {
+    const { values } = await metrics.getSingleMetric(metric)?.get() ?? {}
+    return values?.find(value => ('metricName' in value ? value.metricName : metric) === series)?.value
+  }
+  const running = 'hasura_jwt_auth_password_hashes_running'
+  while (await valueOf(running, running) !== 0) await after(10)
+  const duration = 'hasura_jwt_auth_password_hash_duration_seconds'
+  return valueOf(duration, `${duration}_count`)
+}
+
 t.test('an attempt whose caller is gone is not hashed', async (t) => {
   const { url, asked } = await hasuraOf(t, { UserByEmail: { data: { user: [] } } })
   const { fastify, log } = await service(t, { ...costly, HASURA_GRAPHQL_ENDPOINT: url, ARGON2_PASSES: '12' })
@@ -196,11 +214,36 @@ t.test('an attempt whose caller is gone is not hashed', async (t) => {
   // Hasura has answered for the second one; it waits for the first one's hash by now, or will.
   gone.destroy()
   await answered
-  const outcomes = () => log().filter(({ event }) => event === 'login').map(({ outcome }) => outcome)
+  const outcomes = outcomesOf(log)
   while (outcomes().length < 2) await after(10)
   t.strictSame(outcomes(), ['gone', 'failure'])
-  const hashed = fastify.metrics.getSingleMetric('hasura_jwt_auth_password_hash_duration_seconds')
-  const { values } = await hashed?.get() ?? {}
-  const count = values?.find(value => 'metricName' in value && String(value.metricName).endsWith('_count'))
-  t.equal(count?.value, 1)
+  t.equal(await hashesOf(fastify), 1)
+})
+
+t.test('of requests one behind the other on a connection that closes, none is hashed that has not begun', async (t) => {
+  const { url, asked } = await hasuraOf(t, { UserByEmail: { data: { user: [] } } })
+  const { fastify, log } = await service(t, {
+    ...costly, ARGON2_PASSES: '12', PASSWORD_QUEUE_MILLISECONDS: '25000', LOGIN_LIMIT_PER_ACCOUNT: '12',
+    HASURA_GRAPHQL_ENDPOINT: url
+  })
+  const webhook = new URL(await fastify.listen({ host: '127.0.0.1', port: 0 }))
+  const warnings: Error[] = []
+  const warned = (warning: Error): void => { warnings.push(warning) }
+  process.on('warning', warned)
+  t.teardown(() => process.off('warning', warned))
+  const body = JSON.stringify({ input: { email: 'one@b.test', password: 'a-password' } })
+  const attempt = [
+    'POST /login HTTP/1.1', `Host: ${webhook.host}`, 'Content-Type: application/json', `Content-Length: ${body.length}`,
+    `X-Hasura-Action-Secret: ${settings.ACTION_SECRET}`, '', body
+  ].join('\r\n')
+  const socket = connect(Number(webhook.port), webhook.hostname)
+  // More than an event target takes listeners without a warning.
+  socket.write(attempt.repeat(12))
+  while (asked.length < 12) await tick()
+  socket.destroy()
+  const outcomes = outcomesOf(log)
+  while (outcomes().length < 12) await after(10)
+  t.strictSame(outcomes(), Array.from({ length: 12 }, () => 'gone'))
+  t.equal(await hashesOf(fastify), 1)
+  t.strictSame(warnings, [])
 })

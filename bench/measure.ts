@@ -30,10 +30,11 @@ export async function interleave<First, Second> (
 /** Clock ticks a second in /proc: 100 on every Linux that Node.js runs on. */
 const ticksPerSecond = 100
 
-function stat (pid: string): { parent: number, ticks: number } | undefined {
+/** @param of - a process by its id, or a thread as `process/task/thread` */
+function stat (of: string): { parent: number, ticks: number } | undefined {
   try {
     // The second field is the name, in parentheses, and can hold anything.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+    const fields = readFileSync(`/proc/${of}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
     return { parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) }
   } catch {
     // It has ended since.
@@ -56,6 +57,11 @@ function family (pid: number): Array<{ pid: number, ticks: number }> {
 /** Seconds of processor time, user and system, that a process and all that it started have used. */
 export function processorSeconds (pid: number): number {
   return family(pid).reduce((sum, { ticks }) => sum + ticks, 0) / ticksPerSecond
+}
+
+/** Those of them that its first thread has used, which in Node.js has the event loop. */
+export function eventLoopSeconds (pid: number): number {
+  return (stat(`${pid}/task/${pid}`)?.ticks ?? NaN) / ticksPerSecond
 }
 
 /** MiB of resident memory of a process and all that it started. */

@@ -1,13 +1,11 @@
-import { join, resolve } from 'node:path'
 import type { Kind } from './attempts.ts'
 import { atLeast } from './benchmark.ts'
 import type { Context, Cost, Goal, Report } from './benchmark.ts'
 import { count, startGenerator } from './load.ts'
 import type { Generator } from './load.ts'
 import { interleave, median, processorSeconds } from './measure.ts'
-import { freePort, startServer } from './processes.ts'
 import type { Server } from './processes.ts'
-import { startHasura, startService } from './service.ts'
+import { startBare, startHasura, startService } from './service.ts'
 
 interface Refusal {
   name: string
@@ -36,13 +34,6 @@ function refusals (quick: boolean): Refusal[] {
       isBusy: true
     }
   ]
-}
-
-async function startBareRoute (): Promise<Server> {
-  const port = await freePort()
-  const root = resolve(import.meta.dirname, '..')
-  const command = [process.execPath, '--import', 'tsx', join(import.meta.dirname, 'bare-route.ts')]
-  return startServer(command, { PORT: String(port) }, port, '/healthz', root)
 }
 
 interface Rate { perSecond: number, cpuMicroseconds: number, answers: Record<string, number> }
@@ -85,7 +76,7 @@ async function compare (refusal: Refusal, bare: Server, generate: Generator, { q
 
 /** How fast what is not let in is refused, against a route that does nothing but refuse. */
 export async function refuse (context: Context): Promise<Report> {
-  const bare = await startBareRoute()
+  const bare = await startBare('bare-route.ts')
   const generate = await startGenerator()
   const goals: Goal[] = []
   const rows: string[][] = []

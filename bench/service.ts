@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { actionSecret } from './attempts.ts'
 import type { Cost } from './benchmark.ts'
 import { freePort, startHelper, startServer } from './processes.ts'
@@ -41,6 +41,13 @@ export async function startService (hasura: string, cost: Cost, env: Record<stri
   const all = { ...settings(hasura, cost), PORT: String(port), METRICS_PORT: String(metricsPort), ...env }
   const server = await startServer(startCommand, all, port, '/healthz')
   return { ...server, metricsUrl: `http://127.0.0.1:${metricsPort}/metrics` }
+}
+
+/** Starts one of the servers beside this one that do only what cannot be left out. */
+export async function startBare (name: string, env: Record<string, string> = {}): Promise<Server> {
+  const port = await freePort()
+  const command = [process.execPath, '--import', 'tsx', join(import.meta.dirname, name)]
+  return startServer(command, { ...env, PORT: String(port) }, port, '/healthz', root)
 }
 
 /** Starts a stand-in for Hasura whose users have hashes of this cost, and returns its URL. */

@@ -1,0 +1,30 @@
+/**
+ * The least that can answer a login, as a process: a route that asks Hasura, verifies in its turn on a thread, and
+ * leaves one line in the log. No secret, no schema, no limits, no digest, no counters, no token.
+ */
+import { availableParallelism } from 'node:os'
+import Fastify from 'fastify'
+import { LogController } from 'fastify'
+import { Pool } from 'undici'
+import { createHashQueue } from '../src/hashes/queue.ts'
+import { onThread } from '../src/hashes/threads.ts'
+
+interface Login { input: { email: string, password: string } }
+
+const hasura = new Pool(String(process.env['HASURA_GRAPHQL_ENDPOINT']))
+const queue = createHashQueue(availableParallelism(), 60_000, 20)
+const headers = { 'content-type': 'application/json' }
+const query = 'query User($email: String!) { user(where: { email: { _eq: $email } }) { id password } }'
+
+const fastify = Fastify({ logger: true, logController: new LogController({ disableRequestLogging: true }) })
+fastify.post<{ Body: Login }>('/login', async (request) => {
+  const { email, password } = request.body.input
+  const sent = JSON.stringify({ query, variables: { email } })
+  const { body } = await hasura.request({ method: 'POST', path: '/v1/graphql', headers, body: sent })
+  const { data: { user: [user] } } = await body.json() as { data: { user: [{ password: string }] } }
+  const matches = await queue.enter().run(async () => onThread('verifyArgon2', user.password, password))
+  request.log.info({ method: request.method, path: request.url, status: 200, outcome: 'success' }, 'request')
+  return { matches }
+})
+fastify.get('/healthz', () => ({ status: 'ok' }))
+await fastify.listen({ host: '127.0.0.1', port: Number(process.env['PORT']) })

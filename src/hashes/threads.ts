@@ -21,12 +21,15 @@ function rest (thread: Worker): void {
 /** Settles when the first thread is there. It is begun here, so that it starts while other modules are still loaded. */
 export const firstThread = startThread().then(rest)
 
+/** What a function of `thread.cjs` threw, as the cause: any other error is that the thread failed. */
+export class CallError extends Error {}
+
 /**
  * Calls a function of `thread.cjs` on a thread that does nothing else meanwhile. Threads are made as they are needed
  * and then kept, so that there are as many as calls at once: whoever calls has to bound these. libuv's own threads are
  * left to DNS and files, which would else wait for hashes.
  *
- * @throws whatever the function throws
+ * @throws CallError where the function throws, and another Error where no thread can be made or it ends
  */
 export async function onThread<Name extends keyof Calls> (
   name: Name, ...args: Parameters<Calls[Name]>
@@ -36,6 +39,6 @@ export async function onThread<Name extends keyof Calls> (
   thread.postMessage([name, args])
   const [answer] = await once(thread, 'message') as [{ result: ReturnType<Calls[Name]> } | { error: unknown }]
   rest(thread)
-  if ('error' in answer) throw answer.error
+  if ('error' in answer) throw new CallError('the hash failed', { cause: answer.error })
   return answer.result
 }

@@ -6,7 +6,7 @@ import { Gauge, Histogram } from 'prom-client'
 import { createHashQueue } from '../hashes/queue.ts'
 import type { HashQueue, Place } from '../hashes/queue.ts'
 import { readStoredHash } from '../hashes/stored-hash.ts'
-import { firstThread, onThread } from '../hashes/threads.ts'
+import { CallError, firstThread, onThread } from '../hashes/threads.ts'
 import { buckets } from './metrics.ts'
 
 export interface Verdict {
@@ -111,7 +111,8 @@ async function password (fastify: FastifyInstance): Promise<void> {
       // Today's hashes are all of the normalized spelling; another one may come from elsewhere.
       const matches = await verifyStored(plain) || (needsRehash && asSent !== plain && await verifyStored(asSent))
       return { matches, needsRehash, unreadable: false }
-    } catch {
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error
       // Well formed, and still refused by the library, which has done no work yet.
       await onThread('verifyArgon2', decoy, plain)
       return none

@@ -45,12 +45,12 @@ export async function warmUp (generate: Generator, url: string, { quick }: { qui
 /** The limits on failures, out of the way of what is measured. */
 export const noLimits = { LOGIN_LIMIT_PER_ACCOUNT: '1000000' }
 
-/** How each of the first of pairs compares with the second. */
-function compare (pairs: Array<[Rate, Rate]>) {
-  return {
-    cpuRatio: median(pairs.map(([one, other]) => one.cpuMilliseconds / other.cpuMilliseconds)),
-    rateRatio: median(pairs.map(([one, other]) => one.perSecond / other.perSecond))
-  }
+/** How each of some logins compares with what was measured in the same round. */
+function compare (logins: Rate[], others: Rate[]) {
+  const ratio = (figure: keyof Rate): number => median(
+    logins.map((login, round) => login[figure] / (others[round]?.[figure] ?? NaN))
+  )
+  return { cpuRatio: ratio('cpuMilliseconds'), rateRatio: ratio('perSecond') }
 }
 
 function row (name: string, rates: Rate[], against?: ReturnType<typeof compare>): string[] {
@@ -84,15 +84,14 @@ export async function loginCost (context: Context): Promise<Report> {
   }
   await verifies()
 
-  progress(`${pairs} pairs of logins and bare verifies`)
-  const logins = await interleave(pairs, loginsOf(service), verifies)
-  progress(`${pairs} pairs of the least login and bare verifies`)
-  const leastLogins = await interleave(pairs, loginsOf(least), verifies)
-
-  const { cpuRatio, rateRatio } = compare(logins)
-  const first = (pairs: Array<[Rate, Rate]>): Rate[] => pairs.map(([rate]) => rate)
+  progress(`${pairs} rounds of logins, bare verifies and the least logins`)
+  const rounds = await interleave(pairs, loginsOf(service), verifies, loginsOf(least))
+  const logins = rounds.map(([login]) => login)
+  const verified = rounds.map(([, verify]) => verify)
+  const leastLogins = rounds.map(([, , login]) => login)
+  const { cpuRatio, rateRatio } = compare(logins, verified)
   const { memoryCost, timeCost, parallelism } = cost
-  const perCore = median(logins.map(([login]) => login.perSecond)) / concurrency
+  const perCore = median(logins.map(({ perSecond }) => perSecond)) / concurrency
   const against = 'against `verify`'
   return {
     title: 'A login against the hash in it',
@@ -105,15 +104,15 @@ export async function loginCost (context: Context): Promise<Report> {
         `${concurrency} hashes at once`, 'processor time each', 'of it the event loop\'s', against, 'a second', against
       ],
       rows: [
-        row('login', first(logins), { cpuRatio, rateRatio }),
-        row('the least login', first(leastLogins), compare(leastLogins)),
-        row('bare `verify`', logins.map(([, verify]) => verify))
+        row('login', logins, { cpuRatio, rateRatio }),
+        row('the least login', leastLogins, compare(leastLogins, verified)),
+        row('bare `verify`', verified)
       ]
     }],
     notes: [
       `That is ${perCore.toFixed(0)} logins a second for each processor, at ${memoryCost} KiB, ${timeCost} passes and ${parallelism} lane, the default. ${callers} callers keep the service busy; they and the stand-in for Hasura run on the same processors.`,
       'The least login is `bench/bare-login.ts`: a route of Fastify that asks Hasura, verifies on the same threads, and logs one line, with no secret, schema, limits, digest, counters or token.'
     ],
-    data: { callers, concurrency, cpuRatio, rateRatio, pairs: logins, leastPairs: leastLogins }
+    data: { callers, concurrency, cpuRatio, rateRatio, rounds }
   }
 }

@@ -8,21 +8,20 @@ export function median (values: number[]): number {
 }
 
 /**
- * Measures two things in turn, so that whatever else the machine does falls on both alike; which one goes first changes
- * from pair to pair.
+ * Measures things in turn, so that whatever else the machine does falls on all of them alike; every other round is in
+ * the opposite order.
+ *
+ * @returns for each round what each of them came to
  */
-export async function interleave<First, Second> (
-  pairs: number, first: () => Promise<First>, second: () => Promise<Second>
-): Promise<Array<[First, Second]>> {
-  const measured: Array<[First, Second]> = []
-  for (let pair = 0; pair < pairs; pair++) {
-    if (pair % 2 === 0) {
-      const a = await first()
-      measured.push([a, await second()])
-    } else {
-      const b = await second()
-      measured.push([await first(), b])
-    }
+export async function interleave<Results extends unknown[]> (
+  rounds: number, ...works: { [Index in keyof Results]: () => Promise<Results[Index]> }
+): Promise<Results[]> {
+  const measured: Results[] = []
+  for (let round = 0; round < rounds; round++) {
+    const results: unknown[] = []
+    const order = Array.from(works.entries())
+    for (const [index, work] of round % 2 === 0 ? order : order.toReversed()) results[index] = await work()
+    measured.push(results as Results)
   }
   return measured
 }

@@ -86,9 +86,11 @@ export function createHashQueue (
   async function runNow<Result> (work: () => Promise<Result>): Promise<Result> {
     const start = performance.now()
     try {
-      return await work()
-    } finally {
+      const result = await work()
+      // What fails may be much shorter, and says nothing of the next one.
       mean += newestWeight * (performance.now() - start - mean)
+      return result
+    } finally {
       // The turn passes to the next one without being free in between.
       const next = queue.shift()
       if (next === undefined) running--

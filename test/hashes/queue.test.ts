@@ -131,6 +131,22 @@ t.test('the wait goes by the measured time of a hash, and by the first guess onl
   }
 })
 
+t.test('what fails says nothing of the time of a hash', async (t) => {
+  const { ends, job } = jobs()
+  const { run } = queueOf(1, 3000, 2000)
+  for (let i = 0; i < 50; i++) {
+    await t.rejects(run(async () => { throw new Error('failed') }), { message: 'failed' })
+  }
+  const waiting = [1, 2].map(async number => run(job(number)))
+  await tick()
+  await t.rejects(run(job(3)), { code: 'overloaded' })
+  for (let i = 0; i < 2; i++) {
+    ends.shift()?.()
+    await tick()
+  }
+  t.strictSame(await Promise.all(waiting), [1, 2])
+})
+
 t.test('who is gone leaves the queue, and whose turn has come stays', async (t) => {
   const { begun, ends, job } = jobs()
   const { run } = queueOf(1, 60_000, 1)

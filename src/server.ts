@@ -1,6 +1,7 @@
 import './environment.ts'
 // Before the others, which take longer to load than its first thread to start.
 import './hashes/threads.ts'
+import { lookup } from 'node:dns/promises'
 import { setTimeout as after } from 'node:timers/promises'
 import Fastify from 'fastify'
 import app, { serverOptions } from './app.ts'
@@ -11,7 +12,8 @@ function fail (error: unknown): never {
   const { code } = error as NodeJS.ErrnoException
   if (error instanceof ConfigError) console.error(error.message)
   else if (code === 'EADDRINUSE') console.error('PORT is taken by another process: set it to a free one')
-  else if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') console.error('HOST is not an address of this machine')
+  else if (code === 'EADDRNOTAVAIL') console.error('HOST is not an address of this machine')
+  else if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') console.error('HOST is a name whose address cannot be found')
   else console.error(error)
   process.exit(1)
 }
@@ -44,7 +46,10 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 
 try {
   await server.register(app, { env: process.env })
-  await server.listen({ host: server.config.HOST, port: server.config.PORT })
+  // One address: of the name localhost Fastify listens on all, but on the others with servers of its own, which have
+  // none of our time limits and of whose connections we hear nothing.
+  const { address: host } = await lookup(server.config.HOST)
+  await server.listen({ host, port: server.config.PORT })
 } catch (error) {
   fail(error)
 }

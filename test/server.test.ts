@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
@@ -122,6 +122,26 @@ t.test('connections that bring no request do not keep it from ending', { buffere
   t.strictSame(await once(child, 'exit'), [0, null])
 })
 
+t.test('where localhost is two addresses, it listens on the first', { buffered: true }, async (t) => {
+  const addresses = JSON.stringify([{ address: '127.0.0.1', family: 4 }, { address: '127.0.0.2', family: 4 }])
+  const resolver = `
+    import dns, { promises } from 'node:dns'
+    import { syncBuiltinESMExports } from 'node:module'
+    const { lookup } = dns
+    dns.lookup = (name, ...rest) => {
+      if (name !== 'localhost') lookup(name, ...rest)
+      else setImmediate(rest.at(-1), null, ...rest[0].all ? [${addresses}] : ['127.0.0.1', 4])
+    }
+    promises.lookup = async () => ${addresses}[0]
+    syncBuiltinESMExports()`
+  const args = [`--import=data:text/javascript,${encodeURIComponent(resolver)}`, resolve('src/server.ts')]
+  const { child } = start(t, { ...settings, PORT: '0', HOST: 'localhost' }, undefined, args)
+  const { hostname, port } = new URL(await listening(child))
+  t.equal(hostname, '127.0.0.1')
+  t.equal((await fetch(`http://127.0.0.1:${port}/healthz`)).status, 200)
+  await t.rejects(fetch(`http://127.0.0.2:${port}/healthz`), { cause: { code: 'ECONNREFUSED' } })
+})
+
 t.test('metrics are on a port of their own', { buffered: true }, async (t) => {
   const { url: hasura } = await hasuraOf(t, { UserByEmail: { data: { user: [] } } })
   const { child } = start(t, { ...settings, PORT: '0', METRICS_PORT: '0', HASURA_GRAPHQL_ENDPOINT: hasura })
@@ -165,6 +185,7 @@ t.test('what stops the start is one line, and exit code 1', { buffered: true }, 
     [{ PORT: taken }, /^PORT is taken by another process: set it to a free one\n$/],
     [{ METRICS_PORT: taken }, /^METRICS_PORT is taken by another process: set it to a free one\n$/],
     [{ HOST: '192.0.2.1' }, /^HOST is not an address of this machine\n$/],
+    [{ HOST: 'host.invalid' }, /^HOST is a name whose address cannot be found\n$/],
     [{ HOST: '192.0.2.1', METRICS_PORT: '0' }, /^HOST is not an address of this machine\n$/]
   ]
   await Promise.all(table.map(async ([env, message]) => {

@@ -21,18 +21,16 @@ export interface Step {
   p99: number
   healthP99: number
   mebibytes: number
-  /** Milliseconds; undefined where the service publishes no metrics. */
-  eventLoopP99: number | undefined
+  eventLoopP99: number
 }
 
 /** Milliseconds of the longest wait: shorter than the default, so that the sweep reaches it on a small machine. */
 const queueMilliseconds = 1000
 
 /** Reading it begins a new window, so that a step's figure is of that step. */
-async function eventLoopP99 ({ metricsUrl }: Service): Promise<number | undefined> {
-  const text = await fetch(metricsUrl).then(async answer => answer.text(), () => '')
-  const seconds = /^nodejs_eventloop_lag_p99_seconds(?:\{[^}]*\})? (\S+)/m.exec(text)?.[1]
-  return seconds === undefined ? undefined : Number(seconds) * 1000
+async function eventLoopP99 ({ metricsUrl }: Service): Promise<number> {
+  const text = await (await fetch(metricsUrl)).text()
+  return Number(/^nodejs_eventloop_lag_p99_seconds (\S+)/m.exec(text)?.[1]) * 1000
 }
 
 async function measureStep (
@@ -67,8 +65,8 @@ async function measureStep (
 
 /** One step of what was measured in several passes: the median, so that what befalls the machine in one is left out. */
 function combine (passes: [Step, ...Step[]]): Step {
-  const of = (figure: keyof Step): number => median(passes.map(step => step[figure] ?? NaN))
-  const [{ callers, mebibytes, eventLoopP99 }] = passes
+  const of = (figure: keyof Step): number => median(passes.map(step => step[figure]))
+  const [{ callers, mebibytes }] = passes
   return {
     callers,
     perSecond: of('perSecond'),
@@ -79,7 +77,7 @@ function combine (passes: [Step, ...Step[]]): Step {
     healthP99: of('healthP99'),
     // On the way up: later it would be what more callers have left.
     mebibytes,
-    eventLoopP99: eventLoopP99 === undefined ? undefined : of('eventLoopP99')
+    eventLoopP99: of('eventLoopP99')
   }
 }
 
@@ -119,24 +117,23 @@ export async function sweep (context: Context): Promise<Report> {
   const svg = drawSweep(steps, queueMilliseconds)
   if (keep) writeFileSync(resolve(import.meta.dirname, '../docs/sweep.svg'), svg)
 
-  const hasMetrics = steps.every(step => step.eventLoopP99 !== undefined)
   return {
     title: 'From 1 to 512 callers',
     goals: goalsOf(steps, steps[0]?.p50 ?? NaN),
     tables: [{
       columns: [
         'callers', 'logins a second', 'p50', 'p99', 'refused a second', 'memory', '`/healthz` p99',
-        ...hasMetrics ? ['event loop p99'] : []
+        'event loop p99'
       ],
       rows: steps.map(step => [
         String(step.callers), step.perSecond.toFixed(1), `${step.p50.toFixed(0)} ms`, `${step.p99.toFixed(0)} ms`,
         step.refusedPerSecond.toFixed(1), `${step.mebibytes.toFixed(0)} MiB`, `${step.healthP99.toFixed(1)} ms`,
-        ...hasMetrics ? [`${step.eventLoopP99?.toFixed(1)} ms`] : []
+        `${step.eventLoopP99.toFixed(1)} ms`
       ])
     }],
     notes: [
       `\`PASSWORD_QUEUE_MILLISECONDS\` is ${queueMilliseconds} here, so that the queue fills. A refused caller waits as long as \`Retry-After\` says, and up to half as long again at random, as a good client does: callers that try again at once measure the speed of refusals, which is a table of its own below. Up, down and up again: each figure is the median of the three, but memory that of the first. p50 and p99 are of accepted logins; \`/healthz\` is asked every 10 ms by a process of its own, and its time holds that process's wait for a processor.`,
-      ...hasMetrics ? ['The event loop is sampled every 10 ms by prom-client, and its figure holds those 10 ms.'] : []
+      'The event loop is sampled every 10 ms by prom-client, and its figure holds those 10 ms.'
     ],
     data: { queueMilliseconds, steps }
   }

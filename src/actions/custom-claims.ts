@@ -1,6 +1,9 @@
 /** The claims that every token has already, from `id`, `default_role` and `roles` of the user alone. */
 const reserved = ['x-hasura-allowed-roles', 'x-hasura-default-role', 'x-hasura-user-id'] as const
 
+/** What Hasura sets itself for every request, or leaves out. */
+const hasuras = ['x-hasura-role', 'x-hasura-admin-secret', 'x-hasura-access-key']
+
 type Scalar = string | number | boolean | null
 
 /** Claims beyond Hasura's own three; one that is null or undefined is left out of the token. */
@@ -9,6 +12,9 @@ export type CustomClaims = Record<`x-hasura-${string}`, Scalar | readonly Scalar
 
 function checkName (name: string): void {
   if (!name.startsWith('x-hasura-')) throw new Error(`The claim ${name} of src/claims.ts must start with x-hasura-`)
+  if (hasuras.includes(name)) {
+    throw new Error(`The claim ${name} of src/claims.ts is Hasura's own, and no permission would see it: give it another name`)
+  }
   if (!reserved.some(other => other === name)) return
   throw new Error(`The claim ${name} of src/claims.ts is this service's own: take it out, or give it another name`)
 }
@@ -47,7 +53,12 @@ function toClaim (name: string, value: unknown): string {
  */
 export function toHasuraClaims (claims: CustomClaims): Record<string, string> {
   const entries = Object.entries<unknown>(claims).map(([name, value]) => [name.toLowerCase(), value] as const)
-  for (const [name] of entries) checkName(name)
+  const names = new Set<string>()
+  for (const [name] of entries) {
+    checkName(name)
+    if (names.has(name)) throw new Error(`The claim ${name} of src/claims.ts is there twice, in two spellings: leave one`)
+    names.add(name)
+  }
   return Object.fromEntries(entries
     .filter(([, value]) => value !== null && value !== undefined)
     .map(([name, value]) => [name, toClaim(name, value)]))

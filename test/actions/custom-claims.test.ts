@@ -63,6 +63,11 @@ t.test('names come out in lower case; what cannot be a claim is an error that na
     [{ 'X-Hasura-User-Id': '1' }, own('x-hasura-user-id')],
     [{ 'x-hasura-allowed-roles': null }, own('x-hasura-allowed-roles')],
     [{ 'x-hasura-default-role': undefined }, own('x-hasura-default-role')],
+    ...['x-hasura-role', 'X-Hasura-Admin-Secret', 'x-hasura-access-key'].map((name): [Record<string, unknown>, string] => [
+      { [name]: 'a' },
+      `The claim ${name.toLowerCase()} of src/claims.ts is Hasura's own, and no permission would see it: give it another name`
+    ]),
+    [{ 'x-hasura-org': 1, 'x-hasura-Org': null }, 'The claim x-hasura-org of src/claims.ts is there twice, in two spellings: leave one'],
     [{ 'org-id': 7 }, 'The claim org-id of src/claims.ts must start with x-hasura-'],
     [{ 'x-hasura-org': { id: 7 } }, value('x-hasura-org')],
     [{ 'x-hasura-org': [['7']] }, value('x-hasura-org')],

@@ -66,9 +66,9 @@ export function readEntries (map: unknown, refuse: Refuse): { literals: Map<stri
   for (const claim of [allowedRoles, defaultRole]) {
     if (!entries.has(claim)) refuse(`has a "claims_map" without ${claim}, in lower case`)
   }
-  // The roles under that spelling alone, the others in any case.
   const read = new Map(Array.from(entries, ([name, value]) => [name.toLowerCase(), value]))
-  for (const claim of [allowedRoles, defaultRole]) read.set(claim, entries.get(claim))
+  // Which one Hasura would take is nothing to rely on.
+  if (read.size < entries.size) refuse('has in "claims_map" two spellings of one claim')
   const literals = new Map(Array.from(read).filter(([, value]) => isLiteral(value)))
   for (const [claim, value] of literals) checkValue(claim, value, refuse)
   checkLiterals(literals, refuse)

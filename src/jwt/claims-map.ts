@@ -46,8 +46,14 @@ function checkRole (role: unknown, allowed: unknown): void {
     + 'one as a literal: Hasura would refuse every request without a role')
 }
 
+/** The names are the configuration's: `constructor` is none of a user's claims. */
+function valueOf (claims: HasuraClaims, claim: string): string | string[] | undefined {
+  return Object.hasOwn(claims, claim) ? claims[claim] : undefined
+}
+
 function toPlaced ({ claim, keys, hasDefault }: Mapped, claims: HasuraClaims): Placed {
-  if (claims[claim] !== undefined || hasDefault) return [keys, claims[claim]]
+  const value = valueOf(claims, claim)
+  if (value !== undefined || hasDefault) return [keys, value]
   throw new Error(`The claim ${claim} is in "claims_map" without a "default", and src/claims.ts gives this user none`)
 }
 
@@ -85,7 +91,9 @@ export function readClaimsMap (map: unknown, fixed: Claims, refuse: Refuse): (cl
   const isHalfLiteral = (role === undefined) !== (allowed === undefined)
   return (claims) => {
     if (isHalfLiteral) checkRole(role ?? claims[defaultRole], allowed ?? claims[allowedRoles])
-    for (const [claim, found] of elsewhere) if (!own.includes(claim)) checkFound(claim, found(claims), claims[claim])
+    for (const [claim, found] of elsewhere) {
+      if (!own.includes(claim)) checkFound(claim, found(claims), valueOf(claims, claim))
+    }
     return written.map(entry => toPlaced(entry, claims))
   }
 }

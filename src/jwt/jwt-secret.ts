@@ -5,6 +5,7 @@ import type { ClaimsShape } from './claims-shape.ts'
 import { hmacBytes, isHmacType, isPairType, keyOfType, typeFor } from './key-type.ts'
 import type { HmacType, PairType } from './key-type.ts'
 import { readPublicKey } from './pem.ts'
+import { isStringOrUri } from './string-or-uri.ts'
 
 /** Hasura's JWT configuration, as far as it says what a token must be. */
 export interface JwtSecret {
@@ -63,20 +64,6 @@ function readUrl (type: unknown, url: unknown): JwtSecret['keys'] {
     return refuse('has a "jwk_url" that is not a URL: use http:// or https://')
   }
   return { type: isPairType(type) ? type : undefined, url }
-}
-
-/** RFC 3986, with a scheme: letters outside ASCII, halves of escapes and stray brackets are none of it. */
-function uriPattern (): RegExp {
-  const character = '[\\w.~!$&\'()*+,;=-]|%[\\da-f]{2}'
-  const authority = `//(?:(?:${character}|:)*@)?(?:\\[[\\da-f:.]+\\]|(?:${character})*)(?::\\d*)?`
-  const path = `(?:${character}|[:@/])*`
-  const rest = `(?:${character}|[:@/?])*`
-  return new RegExp(`^[a-z][a-z\\d+.-]*:(?:${authority}(?:/${path})?|(?!//)${path})(?:\\?${rest})?(?:#${rest})?$`, 'i')
-}
-
-/** RFC 7519, section 2: with a colon in it, it must be a URI. */
-function isStringOrUri (value: unknown): value is string {
-  return typeof value === 'string' && (!value.includes(':') || uriPattern().test(value))
 }
 
 function isAudience (value: unknown): value is string | string[] {

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { readJwtSecret } from '../jwt/jwt-secret.ts'
 import { openKeys } from '../jwt/open-keys.ts'
+import { isStringOrUri } from '../jwt/string-or-uri.ts'
 
 /** What a token says of a user. */
 export interface Subject {
@@ -21,7 +22,7 @@ declare module 'fastify' {
       /**
        * Signs an access token that lives for `ACCESS_TOKEN_TTL_SECONDS` (RFC 7519, compact form).
        *
-       * @throws Error where JSON.parse has rounded the id, or a claim does not fit Hasura's `claims_map`
+       * @throws Error where Hasura would refuse the id, JSON.parse has rounded it, or a claim does not fit `claims_map`
        */
       sign: (subject: Subject) => string
       /** The keys that tokens are to be verified with (RFC 7517); undefined where Hasura has the secret itself. */
@@ -42,6 +43,9 @@ async function jwt (fastify: FastifyInstance): Promise<void> {
       if (typeof id === 'number' && !Number.isSafeInteger(id)) {
         throw new Error('The user\'s id is beyond 2^53, which JSON does not carry exactly: let Hasura send it as text, '
           + 'with HASURA_GRAPHQL_STRINGIFY_NUMERIC_TYPES=true')
+      }
+      if (!isStringOrUri(String(id))) {
+        throw new Error('The user\'s id has a colon and is no URI: Hasura refuses a token with such a "sub"')
       }
       return sign(secret.place({ ...secret.fixed, sub: String(id), jti: randomUUID() }, {
         ...claims,

@@ -229,6 +229,9 @@ t.test('what Hasura refuses, or would refuse every token of, stops the start', a
     )),
     [map({ 'x-hasura-default-role': 'admin' }), 'has in "claims_map" the role admin as a literal'],
     [map({ 'X-Hasura-User-Id': '7' }), 'has in "claims_map" a literal x-hasura-user-id: every user would be the same one'],
+    ...['X-Hasura-Allowed-Roles', 'X-HASURA-user-id'].map((name): [unknown, string] => (
+      [map({ 'x-hasura-user-id': '7', [name]: { path: '$.id' } }), 'has in "claims_map" two spellings of one claim']
+    )),
     [map({ org: { path: '$.org' } }), 'has in "claims_map" a org without a "default": a user has claims whose names start with'],
     [map({ 'x-hasura-from': { path: '$.nbf' } }), 'a path to the registered claim nbf, which is no string in this token'],
     [map({ 'x-hasura-at': { path: '$.iat', default: '' } }), 'a path to the registered claim iat, which is no string in this token']
@@ -279,6 +282,22 @@ t.test('a claim that Hasura would not find as it is given fails the login', asyn
     const signed = (): string => sign({ ...user, claims })
     if (message === undefined) t.doesNotThrow(signed, JSON.stringify(claimsMap))
     else t.throws(signed, { message }, JSON.stringify(claimsMap))
+  }
+})
+
+t.test('what every object has is none of the claims that a "claims_map" names', async (t) => {
+  const json = JSON.stringify(map({ 'constructor': 'a', 'tostring': 'b', '#': { path: '$.p', default: 'c' } }))
+  const { sign } = await tokens(t, json.replace('#', '__proto__'))
+  t.notHas(decodeJwt(sign(user)), { p: {} })
+})
+
+t.test('an id that Hasura would take for no subject gets no token', async (t) => {
+  const { sign } = await tokens(t, settings.HASURA_GRAPHQL_JWT_SECRET)
+  for (const id of ['a b', 'Zoë', 'urn:a:b', 'https://a.test/7']) t.equal(decodeJwt(sign({ ...user, id })).sub, id)
+  for (const id of [...noUris, '1:2', 'team:Zoë']) {
+    t.throws(() => sign({ ...user, id }), {
+      message: 'The user\'s id has a colon and is no URI: Hasura refuses a token with such a "sub"'
+    }, id)
   }
 })
 

@@ -1,20 +1,42 @@
-import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { Calls } from './thread.cjs'
 
-/** Threads of this process that have nothing to do, the last one that had at the end: its caches are the warmest. */
-const idle: Worker[] = []
+/** A thread of this process, and who waits for what it says next. */
+interface Thread {
+  worker: Worker
+  answered: (message: unknown) => void
+  failed: (error: unknown) => void
+}
 
-async function startThread (): Promise<Worker> {
+/** Those that have nothing to do, the last one that had at the end: its caches are the warmest. */
+let idle: Thread[] = []
+
+async function nextMessage (thread: Thread): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    thread.answered = resolve
+    thread.failed = reject
+  })
+}
+
+async function startThread (): Promise<Thread> {
   // Plain JavaScript, which needs none of the loaders that this process may run with; and it needs no secrets.
-  const thread = new Worker(new URL('thread.cjs', import.meta.url), { execArgv: [], env: {} })
-  await once(thread, 'message')
+  const worker = new Worker(new URL('thread.cjs', import.meta.url), { execArgv: [], env: {} })
+  const nobody = (): void => { /* nobody waits for it */ }
+  const thread: Thread = { worker, answered: nobody, failed: nobody }
+  worker.on('message', (message) => { thread.answered(message) })
+  // For as long as it lives: an error that nobody listens to would end the process, and one can end without any.
+  worker.on('error', (error) => { thread.failed(error) })
+  worker.on('exit', () => {
+    idle = idle.filter(other => other !== thread)
+    thread.failed(new Error('the thread has ended'))
+  })
+  await nextMessage(thread)
   return thread
 }
 
-function rest (thread: Worker): void {
+function rest (thread: Thread): void {
   // The process stays for as long as a thread has something to do.
-  thread.unref()
+  thread.worker.unref()
   idle.push(thread)
 }
 
@@ -35,9 +57,9 @@ export async function onThread<Name extends keyof Calls> (
   name: Name, ...args: Parameters<Calls[Name]>
 ): Promise<ReturnType<Calls[Name]>> {
   const thread = idle.pop() ?? await startThread()
-  thread.ref()
-  thread.postMessage([name, args])
-  const [answer] = await once(thread, 'message') as [{ result: ReturnType<Calls[Name]> } | { error: unknown }]
+  thread.worker.ref()
+  thread.worker.postMessage([name, args])
+  const answer = await nextMessage(thread) as { result: ReturnType<Calls[Name]> } | { error: unknown }
   rest(thread)
   if ('error' in answer) throw new CallError('the hash failed', { cause: answer.error })
   return answer.result

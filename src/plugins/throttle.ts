@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { setTimeout as after } from 'node:timers/promises'
 import { createClient } from '@redis/client'
-import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { ActionError, tryAgainLater } from '../errors.ts'
 import { createMemoryStore } from '../throttle/memory.ts'
@@ -25,7 +25,8 @@ declare module 'fastify' {
         request: FastifyRequest, account: string, verify: () => Promise<Result | undefined>
       ) => Promise<Result | undefined>
       /**
-       * Runs a sign-up with its place taken beforehand. What Hasura answered counts, a taken email too.
+       * Runs a sign-up with its place taken beforehand. What Hasura answered counts, a taken email too, and also where
+       * the caller is gone by then: the account is there.
        *
        * @throws ActionError `rate-limited`
        */
@@ -105,7 +106,7 @@ async function throttle (fastify: FastifyInstance): Promise<void> {
   const store = await createStore(fastify)
 
   async function run<Result> (
-    request: FastifyRequest, counters: Counter[], work: () => Promise<Result>,
+    counters: Counter[], work: () => Promise<Result>,
     outcomeOf: (result: PromiseSettledResult<Result>) => Outcome
   ): Promise<Result> {
     if (counters.length === 0) return work()
@@ -114,8 +115,7 @@ async function throttle (fastify: FastifyInstance): Promise<void> {
       throw tryAgainLater('rate-limited', 'Too many attempts', reservation.retryAfterMilliseconds)
     }
     const [result] = await Promise.allSettled([work()])
-    // Whoever is gone has learnt nothing.
-    await reservation.settle(request.callerGone.aborted ? 'returned' : outcomeOf(result))
+    await reservation.settle(outcomeOf(result))
     if (result.status === 'rejected') throw result.reason
     return result.value
   }
@@ -147,8 +147,9 @@ async function throttle (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('throttle', {
     async login (request, account, verify) {
       const counters = loginCounters(account, clientAddress(request))
-      return run(request, counters, verify, (result) => {
-        if (result.status === 'rejected') return 'returned'
+      return run(counters, verify, (result) => {
+        // Whoever is gone has learnt nothing.
+        if (result.status === 'rejected' || request.callerGone.aborted) return 'returned'
         return result.value === undefined ? 'failed' : 'succeeded'
       })
     },
@@ -163,7 +164,7 @@ async function throttle (fastify: FastifyInstance): Promise<void> {
             windowSeconds: config.SIGNUP_WINDOW_SECONDS,
             isCleared: false
           }]
-      return run(request, counters, create, (result) => {
+      return run(counters, create, (result) => {
         const isAnswer = result.status === 'fulfilled'
           || (result.reason instanceof ActionError && result.reason.code === 'constraint-violation')
         return isAnswer ? 'failed' : 'returned'

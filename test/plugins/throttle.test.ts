@@ -39,6 +39,45 @@ async function start (t: Test, env: Environment = {}) {
   }
 }
 
+/** The service on a Hasura that keeps its first caller waiting until that one has left. */
+async function startForOneThatLeaves (t: Test, env: Environment) {
+  const answers: Array<() => void> = []
+  const data = { user: [user], insert_user_one: { id: 8, email, password: stored } }
+  const hasura = await serverOf(t, (_request, response) => {
+    const answer = (): void => { response.end(JSON.stringify({ data })) }
+    // The first one waits for the test.
+    if (answers.push(answer) > 1) answer()
+  })
+  const { fastify, log } = await start(t, { ...env, HASURA_GRAPHQL_ENDPOINT: hasura })
+  const url = await fastify.listen({ host: '127.0.0.1', port: 0 })
+  const send = (path: string, input: object) => request(url + path, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      'x-hasura-action-secret': settings.ACTION_SECRET,
+      'x-client-address': '192.0.2.1'
+    }
+  }).end(JSON.stringify({ input }))
+
+  return {
+    log,
+    call: async (path: string, input: object): Promise<number> => {
+      const [response] = await once(send(path, input), 'response') as [{ statusCode: number, resume: () => void }]
+      response.resume()
+      return response.statusCode
+    },
+    leaveWhileHasuraIsAsked: async (path: string, input: object): Promise<void> => {
+      const connected = once(fastify.server, 'connection')
+      const gone = send(path, input).on('error', () => { /* it is gone */ })
+      const [connection] = await connected as [NodeJS.EventEmitter]
+      while (answers.length === 0) await after(5)
+      gone.destroy()
+      await once(connection, 'close')
+      answers[0]?.()
+    }
+  }
+}
+
 async function times<Result> (count: number, work: () => Promise<Result>): Promise<Result[]> {
   return Promise.all(Array.from({ length: count }, work))
 }
@@ -150,43 +189,26 @@ for (const store of ['memory', 'Redis'] as const) {
     t.equal((await right('192.0.2.1')).status, 200)
   })
 
-  t.test(`${store}: a caller that is gone gives its place back`, only, async (t) => {
-    const answers: Array<() => void> = []
-    const hasura = await serverOf(t, (_request, response) => {
-      const answer = (): void => { response.end(JSON.stringify({ data: { user: [user] } })) }
-      // The first one waits for the test.
-      if (answers.push(answer) > 1) answer()
+  t.test(`${store}: a login whose caller is gone gives its place back`, only, async (t) => {
+    const { call, leaveWhileHasuraIsAsked } = await startForOneThatLeaves(t, {
+      ...await envOf(t), LOGIN_LIMIT_PER_ACCOUNT: '1'
     })
-    const { fastify } = await start(t, {
-      ...await envOf(t), HASURA_GRAPHQL_ENDPOINT: hasura, LOGIN_LIMIT_PER_ACCOUNT: '1'
-    })
-    const url = await fastify.listen({ host: '127.0.0.1', port: 0 })
-    const call = (password: string) => request(`${url}/login`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-hasura-action-secret': settings.ACTION_SECRET }
-    }).end(JSON.stringify({ input: { email, password } }))
-
-    const [connection] = await Promise.all([
-      once(fastify.server, 'connection').then(([socket]) => socket as NodeJS.EventEmitter),
-      new Promise<void>((resolve) => {
-        const gone = call('a-wrong-password').on('error', () => { /* it is gone */ })
-        void (async () => {
-          while (answers.length === 0) await after(5)
-          gone.destroy()
-          resolve()
-        })()
-      })
-    ])
-    await once(connection, 'close')
-    answers[0]?.()
+    await leaveWhileHasuraIsAsked('/login', { email, password: 'a-wrong-password' })
     // The place is free as soon as the verification that nobody waits for has ended.
     let status = 429
-    while (status === 429) {
-      const [response] = await once(call(password), 'response') as [{ statusCode: number, resume: () => void }]
-      response.resume()
-      status = response.statusCode
-    }
+    while (status === 429) status = await call('/login', { email, password })
     t.equal(status, 200)
+  })
+
+  t.test(`${store}: a sign-up whose caller is gone counts, since the account is there`, only, async (t) => {
+    const { call, leaveWhileHasuraIsAsked, log } = await startForOneThatLeaves(t, {
+      ...await envOf(t), SIGNUP_LIMIT_PER_ADDRESS: '1'
+    })
+    await leaveWhileHasuraIsAsked('/signup', { email, password })
+    // Nothing is told when a sign-up that nobody waits for has ended, but that its place would be free.
+    await after(200)
+    t.equal(await call('/signup', { email, password }), 429)
+    t.match(log().filter(({ path }) => path === '/signup'), [{ outcome: 'gone' }, { code: 'rate-limited' }])
   })
 }
 

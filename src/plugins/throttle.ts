@@ -57,20 +57,22 @@ function withFallback (redis: Store, memory: Store, log: FastifyBaseLogger): Sto
   }
   return {
     async reserve (counters) {
-      // One that hangs would else keep every attempt waiting.
+      // One that hangs would else keep every attempt waiting; a single one finds out whether it still does.
       if (Date.now() < tryAgainAt) return memory.reserve(counters)
+      if (isDown) tryAgainAt = Date.now() + redisRest
       const reserving = redis.reserve(counters)
       try {
         const reservation = await inTime(reserving)
         if (isDown) log.info('Redis is back')
         isDown = false
+        tryAgainAt = 0
         if ('retryAfterMilliseconds' in reservation) return reservation
         // A place that cannot be given back is free again when its window ends.
         return { settle: async outcome => inTime(reservation.settle(outcome)).catch(failed) }
       } catch (error) {
         failed(error)
         // A place that Redis takes after all is not used: memory has one for this attempt.
-        reserving.then(async late => 'settle' in late && late.settle('returned')).catch(failed)
+        reserving.then(async late => 'settle' in late && late.settle('returned')).catch(() => { /* it is known by now */ })
         return memory.reserve(counters)
       }
     }

@@ -267,6 +267,26 @@ t.test('Redis: that hangs is one that fails', { skip }, async (t) => {
   t.equal((await right()).status, 200)
 })
 
+t.test('Redis: while it hangs, one attempt at a time finds out', { skip }, async (t) => {
+  const { url, child } = await redis(t)
+  const { right } = await start(t, { REDIS_URL: url })
+  const client = createClient({ url })
+  await client.connect()
+  t.teardown(() => { client.destroy() })
+  child.kill('SIGSTOP')
+  t.teardown(() => child.kill('SIGCONT'))
+  t.equal((await right()).status, 200)
+  // Longer than it is left alone after a failure.
+  await after(1100)
+  t.equal(count(await times(5, right), 200), 5)
+  child.kill('SIGCONT')
+  const calls = async () => Number(/^cmdstat_eval:calls=(\d+)/m.exec(await client.info('commandstats'))?.[1] ?? 0)
+  // Two places, taken too late and given back.
+  while (await calls() < 4) await after(20)
+  await after(100)
+  t.equal(await calls(), 4)
+})
+
 t.test('Redis: that accepts connections and says nothing is no reason not to start', async (t) => {
   const silent = createServer().listen(0, '127.0.0.1')
   await once(silent, 'listening')

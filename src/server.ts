@@ -33,13 +33,19 @@ async function end (signal: string): Promise<void> {
   process.exit(0)
 }
 
-let isEnding = false
+/** Milliseconds in which a second signal is the first one again: npm hands on what Ctrl-C has sent to all already. */
+const oneSignal = 1000
+
+let endedAt: number | undefined
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  // From the beginning: as process 1 of a container it would else be ignored.
+  // Before it listens, too: as process 1 of a container it would else be ignored.
   process.on(signal, () => {
-    if (isEnding) process.exit(1)
+    if (endedAt !== undefined) {
+      if (performance.now() - endedAt > oneSignal) process.exit(1)
+      return
+    }
     if (!server.server.listening) process.exit(0)
-    isEnding = true
+    endedAt = performance.now()
     end(signal).catch(fail)
   })
 }

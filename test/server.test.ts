@@ -80,17 +80,33 @@ t.test('what does not finish within the grace is cut off, and the exit code says
 })
 
 for (const signals of [['SIGTERM', 'SIGTERM'], ['SIGTERM', 'SIGINT']] as const) {
-  t.test(`${signals.join(' and ')} end it at once`, { buffered: true }, async (t) => {
+  t.test(`${signals.join(' and ')}, a second later, end it at once`, { buffered: true }, async (t) => {
     const { child } = start(t, { ...settings, PORT: '0', SHUTDOWN_DELAY_SECONDS: '300' })
     const ended = once(child, 'exit')
     const finishing = said(child, /(SIGTERM: finishing)/)
     await listening(child)
     child.kill(signals[0])
     await finishing
+    await after(1100)
     child.kill(signals[1])
     t.strictSame(await ended, [1, null])
   })
 }
+
+t.test('one signal that comes twice, as it does through npm, cuts nothing off', { buffered: true }, async (t) => {
+  const { hasura, waiting } = await slowHasura(t)
+  const { child } = start(t, { ...settings, PORT: '0', HASURA_GRAPHQL_ENDPOINT: hasura })
+  const finishing = said(child, /(SIGINT: finishing)/)
+  const response = login(await listening(child))
+  while (waiting.length === 0) await after(10)
+  child.kill('SIGINT')
+  await finishing
+  child.kill('SIGINT')
+  await after(50)
+  waiting.pop()?.()
+  t.equal((await response).status, 401)
+  t.strictSame(await once(child, 'exit'), [0, null])
+})
 
 t.test('told to end while it starts, it ends', { buffered: true }, async (t) => {
   // Redis takes the connection and says nothing, which keeps the start waiting for a while.
@@ -105,10 +121,14 @@ t.test('told to end while it starts, it ends', { buffered: true }, async (t) => 
   t.strictSame(await once(child, 'exit'), [0, null])
 })
 
-t.test('connections that bring no request do not keep it from ending', { buffered: true }, async (t) => {
-  const { child } = start(t, { ...settings, PORT: '0', SHUTDOWN_GRACE_SECONDS: '300' })
+t.test('connections that bring no whole request do not keep it from ending', { buffered: true }, async (t) => {
+  const { child } = start(t, { ...settings, PORT: '0', SHUTDOWN_GRACE_SECONDS: '300', REQUEST_TIMEOUT_SECONDS: '1' })
   const url = new URL(await listening(child))
-  const sockets = ['', 'POST /login HTTP/1.1\r\nHos'].map((begun) => {
+  const begun = ['', 'POST /login HTTP/1.1\r\nHos', [
+    'POST /login HTTP/1.1', 'Host: a', `X-Hasura-Action-Secret: ${settings.ACTION_SECRET}`,
+    'Content-Type: application/json', 'Content-Length: 9', '', '{'
+  ].join('\r\n')]
+  const sockets = begun.map((begun) => {
     const socket = connect(Number(url.port), url.hostname).on('error', () => { /* it may be reset */ })
     socket.write(begun)
     return socket

@@ -16,7 +16,7 @@ declare module 'fastify' {
   }
 }
 
-/** Milliseconds after the end has begun in which a connection may still bring its first request. */
+/** Milliseconds for which a connection may be without a request once the end has begun. */
 const lastChance = 100
 
 /** Which requests are under way on which connection: Fastify's own hooks do not run for a caller that is gone. */
@@ -55,10 +55,17 @@ async function connections (fastify: FastifyInstance): Promise<void> {
     reply.raw.once('finish', () => { replies?.delete(reply) })
   })
 
-  // Node.js takes a connection that has not brought a request yet for a busy one, and the process would wait for it.
+  // Node.js takes a connection that has not brought a request yet for a busy one, and the process would wait for it. Nor
+  // does it look any longer whether a request takes too long to arrive.
   fastify.addHook('preClose', async () => {
-    setTimeout(() => {
-      for (const [socket, replies] of underWay) if (replies.size === 0) socket.destroy()
+    const arrivedBy = performance.now() + fastify.server.requestTimeout
+    const sweep = setInterval(() => {
+      const isLate = performance.now() > arrivedBy
+      for (const [socket, replies] of underWay) {
+        const isWaitedFor = Array.from(replies).some(({ request }) => request.raw.complete || !isLate)
+        if (!isWaitedFor) socket.destroy()
+      }
+      if (!fastify.server.listening && underWay.size === 0) clearInterval(sweep)
     }, lastChance).unref()
   })
 }

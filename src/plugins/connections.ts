@@ -55,8 +55,8 @@ async function connections (fastify: FastifyInstance): Promise<void> {
     reply.raw.once('finish', () => { replies?.delete(reply) })
   })
 
-  // Node.js takes a connection that has not brought a request yet for a busy one, and the process would wait for it. Nor
-  // does it look any longer whether a request takes too long to arrive.
+  // Node.js takes a connection that has not brought a request yet for a busy one, and the process would wait for it;
+  // and it no longer looks whether a request takes too long to arrive.
   fastify.addHook('preClose', async () => {
     const arrivedBy = performance.now() + fastify.server.requestTimeout
     const sweep = setInterval(() => {

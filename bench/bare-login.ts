@@ -17,14 +17,15 @@ const headers = { 'content-type': 'application/json' }
 const query = 'query User($email: String!) { user(where: { email: { _eq: $email } }) { id password } }'
 
 const fastify = Fastify({ logger: true, logController: new LogController({ disableRequestLogging: true }) })
-fastify.post<{ Body: Login }>('/login', async (request) => {
+fastify.post<{ Body: Login }>('/login', async (request, reply) => {
   const { email, password } = request.body.input
   const sent = JSON.stringify({ query, variables: { email } })
   const { body } = await hasura.request({ method: 'POST', path: '/v1/graphql', headers, body: sent })
   const { data: { user: [user] } } = await body.json() as { data: { user: [{ password: string }] } }
   const matches = await queue.enter().run(async () => onThread('verifyArgon2', user.password, password))
-  request.log.info({ method: request.method, path: request.url, status: 200, outcome: 'success' }, 'request')
-  return { matches }
+  const [status, outcome] = matches ? [200, 'success'] as const : [401, 'failure'] as const
+  request.log.info({ method: request.method, path: request.url, status, outcome }, 'request')
+  return reply.code(status).send({ matches })
 })
 fastify.get('/healthz', () => ({ status: 'ok' }))
 await fastify.listen({ host: '127.0.0.1', port: Number(process.env['PORT']) })

@@ -33,19 +33,26 @@ async function send (client: Client, kind: Kind, caller: number): Promise<{ endi
 async function call (load: Load, client: Client, caller: number, tally: Tally): Promise<void> {
   const { kinds, pauseMilliseconds = 0, heedsRetryAfter = false, warmUpMilliseconds = 0, callers } = load
   if (warmUpMilliseconds > 0) await after(warmUpMilliseconds * caller / callers)
+  let start = performance.now()
   for (let turn = caller; performance.now() < tally.until; turn++) {
-    const start = performance.now()
     const { ending, retryAfter } = await send(client, kinds[turn % kinds.length] ?? 'health', caller)
     const end = performance.now()
     // After a warm-up the queue is as long at the end as at the beginning, and what is answered in between is the
-    // throughput. Without one everything counts, up to the last answer.
-    if (warmUpMilliseconds === 0 || (end >= tally.from && end < tally.until) || ending === 'unanswered') {
+    // throughput. Without one everything counts, up to the last answer. What failed counts whenever it did.
+    const hasFailed = ending === 'unanswered' || ending.startsWith('5')
+    if (warmUpMilliseconds === 0 || (end >= tally.from && end < tally.until) || hasFailed) {
       tally.answers[ending] = (tally.answers[ending] ?? 0) + 1
-      if (ending.startsWith('2')) tally.latency.record(Math.max(1, Math.round((end - start) * 1000)))
       if (warmUpMilliseconds === 0) tally.end = Math.max(tally.end, end)
     }
-    const wait = heedsRetryAfter && retryAfter > 0 ? retryAfter * 1000 * (1 + Math.random() / 2) : pauseMilliseconds
-    if (wait > 0) await after(Math.min(wait, Math.max(0, tally.until - end)))
+    // Also of what is answered after the end: the longest waits would else be left out.
+    if (start >= tally.from && ending.startsWith('2')) {
+      tally.latency.record(Math.max(1, Math.round((end - start) * 1000)))
+    }
+    const wait = heedsRetryAfter ? retryAfter * 1000 * (1 + Math.random() / 2) : 0
+    const next = Math.max(start + pauseMilliseconds, end + wait)
+    if (next > end) await after(Math.min(next, tally.until) - end)
+    // What a late answer kept from being asked in time has waited since then; that a timer is late is our own doing.
+    start = next > end ? performance.now() : next
   }
 }
 

@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { Skip } from './benchmark.ts'
 
+/** NaN where one of them is: what could not be measured meets no goal. */
 export function median (values: number[]): number {
+  if (values.some(value => Number.isNaN(value))) return NaN
   const sorted = values.toSorted((a, b) => a - b)
   const middle = sorted.length / 2
   return ((sorted[Math.floor(middle)] ?? NaN) + (sorted[Math.ceil(middle) - 1] ?? NaN)) / 2

@@ -48,7 +48,7 @@ export async function overhead (context: Context): Promise<Report> {
   ]
   return {
     title: 'A login without its hash',
-    goals: [atMost(1, 'processor time of the service per login', cpu(alone), ' ms', 3)],
+    goals: [atMost(1, 'processor time of the service per login, as fast as 16 callers ask', cpu(alone), ' ms', 3)],
     tables: [{
       columns: ['login', 'processor time each', 'a second'],
       rows: [

@@ -58,5 +58,7 @@ export function keepReports (reports: Reports): void {
     ))
   ].join('\n\n')
   const page = resolve(root, 'docs/operations.md')
-  writeFileSync(page, readFileSync(page, 'utf8').replace(markers, (_, begin: string, end: string) => `${begin}\n${text}\n\n${end}`))
+  const old = readFileSync(page, 'utf8')
+  if (!markers.test(old)) throw new Error('docs/operations.md has no place for the tables: <!-- bench --> and <!-- /bench -->')
+  writeFileSync(page, old.replace(markers, (_, begin: string, end: string) => `${begin}\n${text}\n\n${end}`))
 }

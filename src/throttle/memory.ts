@@ -62,10 +62,12 @@ export function createMemoryStore (maxKeys: number): Store {
     return window
   }
 
-  function leave (window: Window, { isCleared }: Counter, outcome: Outcome): void {
+  function leave (window: Window, { key, isCleared }: Counter, outcome: Outcome): void {
     window.inFlight--
     if (outcome === 'failed') window.failed++
     if (outcome === 'succeeded' && isCleared) window.failed = 0
+    // Nothing to remember; one that was dropped meanwhile may have a successor of its own.
+    if (window.failed + window.inFlight === 0 && windows.get(key) === window) windows.delete(key)
   }
 
   return {

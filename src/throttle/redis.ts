@@ -27,9 +27,10 @@ return ids`
 const settleScript = `
 for i, key in ipairs(KEYS) do
   if redis.call('HGET', key, 'id') == ARGV[2 * i] then
-    redis.call('HINCRBY', key, 'flying', -1)
+    local flying = redis.call('HINCRBY', key, 'flying', -1)
     if ARGV[1] == 'failed' then redis.call('HINCRBY', key, 'failed', 1) end
     if ARGV[1] == 'succeeded' and ARGV[2 * i + 1] == 'true' then redis.call('HSET', key, 'failed', 0) end
+    if flying == 0 and (tonumber(redis.call('HGET', key, 'failed')) or 0) == 0 then redis.call('DEL', key) end
   end
 end`
 

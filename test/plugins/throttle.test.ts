@@ -143,6 +143,14 @@ for (const store of ['memory', 'Redis'] as const) {
     t.equal((await attempt({ email: 'fourth@test.com', password }, from)).status, 429)
   })
 
+  t.test(`${store}: of an attempt that counts nothing, nothing is kept`, only, async (t) => {
+    const { right, wrong } = await start(t, { ...await envOf(t), LOGIN_LIMIT_PER_ACCOUNT: '1' })
+    t.equal((await right()).status, 200)
+    await after(2200)
+    t.equal((await wrong()).status, 401)
+    t.ok(Number((await right()).headers['retry-after']) > 898, 'the window begins with the failure')
+  })
+
   t.test(`${store}: all addresses together have a ceiling on one account`, only, async (t) => {
     const { right, wrong } = await start(t, { ...await envOf(t), LOGIN_CEILING_PER_ACCOUNT: '5' })
     for (let i = 1; i <= 5; i++) t.equal((await wrong(`192.0.2.${i}`)).status, 401)

@@ -18,12 +18,22 @@ async function nextMessage (thread: Thread): Promise<unknown> {
   })
 }
 
+function rest (thread: Thread): void {
+  // The process stays for as long as a thread has something to do.
+  thread.worker.unref()
+  idle.push(thread)
+}
+
 async function startThread (): Promise<Thread> {
   // Plain JavaScript, which needs none of the loaders that this process may run with; and it needs no secrets.
   const worker = new Worker(new URL('thread.cjs', import.meta.url), { execArgv: [], env: {} })
   const nobody = (): void => { /* nobody waits for it */ }
   const thread: Thread = { worker, answered: nobody, failed: nobody }
-  worker.on('message', (message) => { thread.answered(message) })
+  worker.on('message', (message) => {
+    // At once, and not when its caller comes to it: one that ends after its answer is then taken out again.
+    if (message !== 'ready') rest(thread)
+    thread.answered(message)
+  })
   // For as long as it lives: an error that nobody listens to would end the process, and one can end without any.
   worker.on('error', (error) => { thread.failed(error) })
   worker.on('exit', () => {
@@ -32,12 +42,6 @@ async function startThread (): Promise<Thread> {
   })
   await nextMessage(thread)
   return thread
-}
-
-function rest (thread: Thread): void {
-  // The process stays for as long as a thread has something to do.
-  thread.worker.unref()
-  idle.push(thread)
 }
 
 /** Settles when the first thread is there. It is begun here, so that it starts while other modules are still loaded. */
@@ -60,7 +64,6 @@ export async function onThread<Name extends keyof Calls> (
   thread.worker.ref()
   thread.worker.postMessage([name, args])
   const answer = await nextMessage(thread) as { result: ReturnType<Calls[Name]> } | { error: unknown }
-  rest(thread)
   if ('error' in answer) throw new CallError('the hash failed', { cause: answer.error })
   return answer.result
 }

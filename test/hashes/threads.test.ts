@@ -65,3 +65,15 @@ t.test('a thread that ends without an error is one that failed, busy or idle', a
   t.match(log().find(({ level }) => level === 50), { msg: 'internal error', err: { message: 'the thread has ended' } })
   t.strictSame((await twoLogins()).map(({ status }) => status), [200, 200])
 })
+
+t.test('a thread that ends together with its answer is given to nobody', async (t) => {
+  const { twoLogins } = await start(t)
+  const thread = newest()
+  // Before the caller comes to it, which is a step later.
+  thread.once('message', () => { thread.emit('exit', 1) })
+  t.strictSame((await twoLogins()).map(({ status }) => status), [200, 200])
+  const before = threads.length
+  t.strictSame((await twoLogins()).map(({ status }) => status), [200, 200])
+  t.equal(threads.length, before + 1, 'another one is made for it')
+  await thread.terminate()
+})

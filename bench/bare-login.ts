@@ -6,8 +6,8 @@ import { availableParallelism } from 'node:os'
 import Fastify from 'fastify'
 import { LogController } from 'fastify'
 import { Pool } from 'undici'
-import { createHashQueue } from '../src/hashes/queue.ts'
-import { onThread } from '../src/hashes/threads.ts'
+import { createHashQueue } from '../src/password/queue.ts'
+import { onThread } from '../src/password/threads.ts'
 
 interface Login { input: { email: string, password: string } }
 

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import Fastify from 'fastify'
-import config, { ConfigError } from '../src/plugins/config.ts'
-import jwt from '../src/plugins/jwt.ts'
+import config, { ConfigError } from '../src/config.ts'
+import jwt from '../src/jwt/jwt.ts'
 import type { Context, Report } from './benchmark.ts'
 import { median } from './measure.ts'
 

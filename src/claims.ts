@@ -1,4 +1,4 @@
-import type { CustomClaims } from './actions/custom-claims.ts'
+import type { CustomClaims } from './jwt/custom-claims.ts'
 import type { UserByEmailQuery } from './generated/operations.ts'
 
 type User = UserByEmailQuery['user'][number]

@@ -1,11 +1,11 @@
 import './environment.ts'
 // Before the others, which take longer to load than its first thread to start.
-import './hashes/threads.ts'
+import './password/threads.ts'
 import { lookup } from 'node:dns/promises'
 import { setTimeout as after } from 'node:timers/promises'
 import Fastify from 'fastify'
 import app, { serverOptions } from './app.ts'
-import { ConfigError } from './plugins/config.ts'
+import { ConfigError } from './config.ts'
 
 /** A mistake of the operator is one line; anything else is a bug, and keeps its stack. */
 function fail (error: unknown): never {

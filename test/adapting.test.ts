@@ -4,11 +4,11 @@ import { hash } from '@node-rs/bcrypt'
 import { decodeJwt } from 'jose'
 import t from 'tap'
 import type { Test } from 'tap'
-import { dataFolder, emptyData } from './folders.ts'
-import { request, sandbox } from './sandbox.ts'
-import type { RequestOptions } from './sandbox.ts'
-import { follow, run, scratch, scratchSandbox } from './scratch.ts'
-import { settings } from './service.ts'
+import { dataFolder, emptyData } from './support/folders.ts'
+import { request, sandbox } from './support/sandbox.ts'
+import type { RequestOptions } from './support/sandbox.ts'
+import { follow, run, scratch, scratchSandbox } from './support/scratch.ts'
+import { settings } from './support/service.ts'
 
 const { HASURA_GRAPHQL_ADMIN_SECRET } = settings
 const admin = { 'x-hasura-admin-secret': HASURA_GRAPHQL_ADMIN_SECRET }

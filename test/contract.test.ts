@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Test } from 'tap'
-import { run, scratch } from './scratch.ts'
+import { run, scratch } from './support/scratch.ts'
 
 /** Changes the contract in a copy of the project, and generates again; what the compiler says of it. */
 async function regenerate (t: Test, change: (sdl: string) => string): Promise<string> {

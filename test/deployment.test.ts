@@ -6,9 +6,9 @@ import { createInterface } from 'node:readline'
 import t from 'tap'
 import type { Test } from 'tap'
 import { parse } from 'yaml'
-import { configSchema } from '../src/plugins/config.ts'
-import { temporaryFolder } from './folders.ts'
-import { hasuraOf, settings } from './service.ts'
+import { configSchema } from '../src/config.ts'
+import { temporaryFolder } from './support/folders.ts'
+import { hasuraOf, settings } from './support/service.ts'
 
 interface Service {
   stop_grace_period?: string

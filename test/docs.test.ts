@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
-import { service } from './service.ts'
-import { shapes, types } from './token-shapes.ts'
+import { service } from './support/service.ts'
+import { shapes, types } from './support/token-shapes.ts'
 
 const sources = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.test.ts'))
 const tests = sources.map(name => readFileSync(`test/${name}`, 'utf8').replaceAll('\\\'', '\'')).join('\n')

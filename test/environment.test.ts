@@ -5,8 +5,8 @@ import { text } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
 import type { Test } from 'tap'
-import { start } from './process.ts'
-import { temporaryFolder } from './folders.ts'
+import { start } from './support/process.ts'
+import { temporaryFolder } from './support/folders.ts'
 
 const module = JSON.stringify(pathToFileURL(resolve('src/environment.ts')))
 const args = ['--input-type=module', '-e', `import ${module}; console.log(JSON.stringify(process.env))`]

@@ -9,11 +9,11 @@ import { setTimeout as after } from 'node:timers/promises'
 import { hash } from '@node-rs/argon2'
 import t from 'tap'
 import { Agent, fetch } from 'undici'
-import type { Environment } from '../src/plugins/config.ts'
-import { listening, start } from './process.ts'
-import { redis, skip } from './redis.ts'
-import { sandbox } from './sandbox.ts'
-import { failure, serverOf, service, settings } from './service.ts'
+import type { Environment } from '../src/config.ts'
+import { listening, start } from './support/process.ts'
+import { redis, skip } from './support/redis.ts'
+import { sandbox } from './support/sandbox.ts'
+import { failure, serverOf, service, settings } from './support/service.ts'
 
 const input = { email: 'someone@test.com', password: 'a-password' }
 const user = {

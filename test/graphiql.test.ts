@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { chromium } from 'playwright-core'
 import t from 'tap'
-import { sandbox } from './sandbox.ts'
+import { sandbox } from './support/sandbox.ts'
 
 const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync)
 const skip = executablePath === undefined && 'there is no Chromium in /usr/bin (on Debian: apt-get install chromium)'

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import type { InjectOptions } from 'fastify'
 import t from 'tap'
 import type { Test } from 'tap'
-import { hasuraOf, service, settings } from './service.ts'
+import { hasuraOf, service, settings } from './support/service.ts'
 
 /** The service on a Hasura that knows nobody, without a limit on attempts: what is tried here is the input. */
 async function start (t: Test) {

@@ -3,9 +3,9 @@ import { cpSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { hasura, temporaryFolder } from './folders.ts'
-import { sandbox } from './sandbox.ts'
-import { follow } from './scratch.ts'
+import { hasura, temporaryFolder } from './support/folders.ts'
+import { sandbox } from './support/sandbox.ts'
+import { follow } from './support/scratch.ts'
 
 const shell = promisify(execFile)
 

@@ -6,9 +6,9 @@ import { join, resolve } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
-import { listening, said, start } from './process.ts'
-import { temporaryFolder } from './folders.ts'
-import { failure, hasuraOf, serverOf, settings } from './service.ts'
+import { listening, said, start } from './support/process.ts'
+import { temporaryFolder } from './support/folders.ts'
+import { failure, hasuraOf, serverOf, settings } from './support/service.ts'
 
 // Each starts a process of its own, most of whose time is the loader's.
 t.jobs = 2

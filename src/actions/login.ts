@@ -4,9 +4,9 @@ import { ActionError } from '../errors.ts'
 import type { JsonWebToken, MutationLoginArgs } from '../generated/actions.ts'
 import { UpdatePasswordDocument, UserByEmailDocument } from '../generated/operations.ts'
 import type { UpdatePasswordMutationVariables } from '../generated/operations.ts'
-import { registerAction } from './action.ts'
-import { checkPasswordLength, normalizeEmail, normalizePassword } from './credentials.ts'
-import { toHasuraClaims } from './custom-claims.ts'
+import { registerAction } from '../http/register-action.ts'
+import { checkPasswordLength, normalizeEmail, normalizePassword } from '../password/policy.ts'
+import { toHasuraClaims } from '../jwt/custom-claims.ts'
 
 /** `Login`: verifies the password and answers with an access token. */
 export async function login (fastify: FastifyInstance): Promise<void> {

@@ -3,8 +3,8 @@ import { ActionError } from '../errors.ts'
 import type { CreateUserOutput, MutationSignupArgs } from '../generated/actions.ts'
 import { CreateUserDocument } from '../generated/operations.ts'
 import { HasuraError } from '../hasura/answer.ts'
-import { registerAction } from './action.ts'
-import { checkPasswordPolicy, normalizeEmail, normalizePassword } from './credentials.ts'
+import { registerAction } from '../http/register-action.ts'
+import { checkPasswordPolicy, normalizeEmail, normalizePassword } from '../password/policy.ts'
 
 /** Not-null and foreign-key violations have the same code as a taken email, so the constraint is looked for by name. */
 const emailConstraint = '"user_email_key"'

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { ConfigError } from '../plugins/config.ts'
+import { ConfigError } from '../config.ts'
 import { readClaimsShape } from './claims-shape.ts'
 import type { ClaimsShape } from './claims-shape.ts'
 import { hmacBytes, isHmacType, isPairType, keyOfType, typeFor } from './key-type.ts'

@@ -1,5 +1,5 @@
-import { ConfigError } from '../plugins/config.ts'
-import type { Environment } from '../plugins/config.ts'
+import { ConfigError } from '../config.ts'
+import type { Environment } from '../config.ts'
 import { startSandbox } from './sandbox.ts'
 import type { Sandbox } from './sandbox.ts'
 

@@ -3,7 +3,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import { hash } from '@node-rs/argon2'
 import { decodeJwt } from 'jose'
 import t from 'tap'
-import { failure, hasuraOf, serverOf, service } from '../service.ts'
+import { failure, hasuraOf, serverOf, service } from '../support/service.ts'
 
 const today = { memoryCost: 8, timeCost: 1, parallelism: 1 }
 const invalid = { status: 401, body: failure('invalid-credentials', 'Invalid credentials') }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { failure, hasuraOf, service } from '../service.ts'
+import { failure, hasuraOf, service } from '../support/service.ts'
 
 const created = (password: string) => ({ data: { insert_user_one: { id: 7, email: 'a@b.test', password } } })
 

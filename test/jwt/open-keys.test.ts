@@ -5,9 +5,9 @@ import { calculateJwkThumbprint, decodeProtectedHeader } from 'jose'
 import t from 'tap'
 import type { Test } from 'tap'
 import { fileNameOf } from '../../src/jwt/key-files.ts'
-import { pairFor, privatePem, publicPem } from '../key-pairs.ts'
-import { temporaryFolder } from '../folders.ts'
-import { service } from '../service.ts'
+import { pairFor, privatePem, publicPem } from '../support/key-pairs.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { service } from '../support/service.ts'
 
 // They wait for the clock, and not for the processor.
 t.jobs = 10

@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
 import type { Test } from 'tap'
-import { dataFolder } from '../folders.ts'
-import { sandbox } from '../sandbox.ts'
+import { dataFolder } from '../support/folders.ts'
+import { sandbox } from '../support/sandbox.ts'
 
 const main = fileURLToPath(new URL('../../src/sandbox/main.ts', import.meta.url))
 const shell = promisify(execFile)

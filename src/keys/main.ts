@@ -1,9 +1,0 @@
-import '../environment.ts'
-import { keys } from './keys.ts'
-
-try {
-  console.log(await keys(process.argv.slice(2), process.env))
-} catch (error) {
-  console.error((error as Error).message)
-  process.exitCode = 1
-}

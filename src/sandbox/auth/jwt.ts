@@ -1,0 +1,121 @@
+import type { KeyObject } from 'node:crypto'
+import { compactVerify } from 'jose'
+import { findClaims } from './jwt-claims.ts'
+import type { HasuraClaims, Json } from './jwt-claims.ts'
+import { hmacBytes, isStringOrUri, parseJwtConfig } from './jwt-config.ts'
+import type { JwtConfig, TokenPlace } from './jwt-config.ts'
+import { HasuraFault, jsonType } from '../graphql/fault.ts'
+import { pollKeys } from './jwks.ts'
+
+/** Those that hs-jose allows by default. */
+const algorithms = [
+  'HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'
+]
+
+/** A refusal by the JOSE library that Hasura uses, under the name that it has there. */
+function refuse (reason: string): never {
+  throw new HasuraFault('invalid-jwt', `Could not verify JWT: ${reason}`)
+}
+
+function decodePart (part: string): Json {
+  try {
+    const value = JSON.parse(Buffer.from(part, 'base64url').toString()) as unknown
+    if (typeof value === 'object' && value !== null) return value as Json
+  } catch {
+    // Falls through to the refusal.
+  }
+  return refuse('JWSError (JSONDecodeError "Error in $: not a JSON object")')
+}
+
+/** What the registered claims must be is looked at before the signature. */
+function checkTypes (payload: Json): void {
+  const check = (claim: string, value: unknown, type: string, parser: string): void => {
+    const found = value === undefined ? type : jsonType(value)
+    const isMalformed = parser === 'StringOrURI' && typeof value === 'string' && !isStringOrUri(value)
+    if (found === type && !isMalformed) return
+    const reason = isMalformed ? 'invalid URI' : `expected ${type}, but encountered ${found}`
+    refuse(`JWTClaimsSetDecodeError ${JSON.stringify(`Error in $.${claim}: parsing ${parser} failed, ${reason}`)}`)
+  }
+  for (const claim of ['iss', 'sub']) check(claim, payload[claim], 'String', 'StringOrURI')
+  for (const item of [payload['aud']].flat()) check('aud', item, 'String', 'StringOrURI')
+  check('jti', payload['jti'], 'String', 'Text')
+  for (const claim of ['exp', 'nbf', 'iat']) check(claim, payload[claim], 'Number', 'NumericDate')
+}
+
+function checkTimes ({ exp, nbf, iat }: Json, skew: number): void {
+  const now = Date.now() / 1000
+  if (typeof exp === 'number' && now >= exp + skew) refuse('JWTExpired')
+  if (typeof nbf === 'number' && now < nbf - skew) refuse('JWTNotYetValid')
+  if (typeof iat === 'number' && iat > now + skew) refuse('JWTIssuedAtFuture')
+}
+
+/** An audience or issuer is checked only where the configuration and the token both have one. */
+function checkAudience ({ aud }: Json, { audience }: JwtConfig): void {
+  if (audience === undefined || aud === undefined) return
+  if (![aud].flat().some(item => typeof item === 'string' && audience.includes(item))) refuse('JWTNotInAudience')
+}
+
+/** Looked at before anything else, to find the configuration that a token is for. */
+function checkIssuer (body: string, { issuer }: JwtConfig): void {
+  if (issuer === undefined) return
+  try {
+    const { iss } = JSON.parse(Buffer.from(body, 'base64url').toString()) as Json
+    if (typeof iss !== 'string' || iss === issuer) return
+  } catch {
+    return
+  }
+  refuse('JWTNotInIssuer')
+}
+
+/** Neither the configured type nor the key's name decides, but what a key can verify: every one is tried. */
+async function isSigned (token: string, alg: unknown, keys: KeyObject[]): Promise<boolean> {
+  for (const key of keys) {
+    // A secret is good for the algorithms that it is long enough for.
+    const isTooShort = (key.symmetricKeySize ?? Infinity) < (hmacBytes[String(alg)] ?? 0)
+    if (isTooShort || !algorithms.includes(String(alg))) continue
+    if (await compactVerify(token, key).then(() => true, () => false)) return true
+  }
+  return false
+}
+
+export interface JwtVerifier {
+  /** Where the client sends its token. */
+  place: TokenPlace
+  verify: (token: string) => Promise<HasuraClaims>
+  /** Ends the polling of a `jwk_url`. */
+  close: () => void
+}
+
+/**
+ * Makes a verifier for tokens that follows Hasura's rules, on another library than the one that signs them.
+ *
+ * @param secret - Hasura's `HASURA_GRAPHQL_JWT_SECRET`
+ * @param report - is told where a `jwk_url` does not answer with keys
+ * @throws Error where Hasura would not start with it, or the sandbox does not support a key of it
+ */
+export function createJwtVerifier (secret: string, report: (problem: string) => void): JwtVerifier {
+  const config = parseJwtConfig(secret)
+  const { keys: configured } = config
+  const { keys, close } = 'url' in configured
+    ? pollKeys(configured.url, report)
+    : { keys: () => configured, close: () => { /* nothing polls */ } }
+
+  async function verify (token: string): Promise<HasuraClaims> {
+    const parts = token.split('.')
+    const [header = '', body = ''] = parts
+    checkIssuer(body, config)
+    if (parts.length !== 3) {
+      refuse(`JWSError (CompactDecodeError Invalid number of parts: Expected 3 parts; got ${parts.length})`)
+    }
+    const { alg } = decodePart(header)
+    if (alg === 'none') refuse('JWSError JWSNoSignatures')
+    const payload = decodePart(body)
+    checkTypes(payload)
+    if (keys().length === 0) refuse('JWSError NoUsableKeys')
+    if (!await isSigned(token, alg, keys())) refuse('JWSError JWSInvalidSignature')
+    checkTimes(payload, config.skew)
+    checkAudience(payload, config)
+    return findClaims(payload, config)
+  }
+  return { place: config.place, verify, close }
+}

@@ -1,0 +1,104 @@
+import { connect } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { setTimeout as after } from 'node:timers/promises'
+import { hash } from '@node-rs/argon2'
+import { Gauge } from 'prom-client'
+import t from 'tap'
+import { hasuraOf, serverOf, service, settings } from './support/service.ts'
+
+t.test('attempts, refusals, hashes and requests to Hasura are counted and timed', async (t) => {
+  const stored = await hash('a-password', { memoryCost: 8, timeCost: 1, parallelism: 1 })
+  const user = { id: 1, password: stored, default_role: 'user', roles: [] }
+  const { url } = await hasuraOf(t, {
+    UserByEmail: { data: { user: [user] } }, CreateUser: { errors: [{ message: 'no', extensions: { code: 'unexpected' } }] }
+  })
+  const { fastify, call, inject } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
+  const input = { email: 'a@b.test', password: 'a-password' }
+  await call('/login', input)
+  await call('/login', { ...input, password: 'another' })
+  await call('/login', { email: 'a@b.test' })
+  await call('/signup', input)
+  await inject({ url: '/login', headers: { 'x-hasura-action-secret': 'no' } })
+  await inject({ url: '/nothing' })
+
+  const page = await fastify.metrics.metrics()
+  const figures = page.split('\n').filter(line => /^hasura_jwt_auth/.test(line) && !line.includes('_bucket') && !/_sum[ {]| 0$/.test(line))
+  t.strictSame(figures.sort(), [
+    'hasura_jwt_auth_action_duration_seconds_count{action="login"} 4',
+    'hasura_jwt_auth_action_duration_seconds_count{action="signup"} 1',
+    'hasura_jwt_auth_attempts_total{action="login",outcome="access-denied"} 1',
+    'hasura_jwt_auth_attempts_total{action="login",outcome="invalid-credentials"} 1',
+    'hasura_jwt_auth_attempts_total{action="login",outcome="success"} 1',
+    'hasura_jwt_auth_attempts_total{action="login",outcome="validation-failed"} 1',
+    'hasura_jwt_auth_attempts_total{action="signup",outcome="internal"} 1',
+    'hasura_jwt_auth_hasura_request_duration_seconds_count{operation="CreateUser",outcome="error"} 1',
+    'hasura_jwt_auth_hasura_request_duration_seconds_count{operation="UserByEmail",outcome="success"} 2',
+    'hasura_jwt_auth_password_hash_duration_seconds_count 3',
+    'hasura_jwt_auth_password_queue_wait_seconds_count 3',
+    'hasura_jwt_auth_ready 1',
+    'hasura_jwt_auth_refusals_total{reason="access-denied"} 1',
+    'hasura_jwt_auth_refusals_total{reason="invalid-credentials"} 1',
+    'hasura_jwt_auth_refusals_total{reason="not-found"} 1',
+    'hasura_jwt_auth_refusals_total{reason="validation-failed"} 1'
+  ])
+  // From the beginning: an alert on the growth of a counter does not see one that begins at 1.
+  t.match(page, 'hasura_jwt_auth_attempts_total{action="signup",outcome="hasura-unavailable"} 0')
+  t.match(page, 'hasura_jwt_auth_password_hashes_running 0')
+  for (const secret of ['a@b.test', 'a-password', stored]) t.notMatch(page, secret)
+})
+
+t.test('what is refused before any route is counted and logged, too', async (t) => {
+  const { fastify, log } = await service(t)
+  await fastify.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = fastify.server.address() as AddressInfo
+  const host = 'Host: a\r\nConnection: close'
+  for (const request of [
+    'no HTTP\r\n\r\n', `GET /% HTTP/1.1\r\n${host}\r\n\r\n`, `GET / HTTP/1.1\r\n${host}\r\nExpect: the-impossible\r\n\r\n`
+  ]) {
+    const socket = connect(port, '127.0.0.1')
+    socket.write(request)
+    await text(socket)
+  }
+  const page = await fastify.metrics.metrics()
+  t.match(page, 'hasura_jwt_auth_refusals_total{reason="bad-request"} 2\nhasura_jwt_auth_refusals_total{reason="expectation-failed"} 1')
+  const lines = log().filter(({ msg }) => msg === 'request')
+  t.strictSame(lines.map(({ code, status }) => [code, status]), [['bad-request', 400], ['bad-request', 400], ['expectation-failed', 417]])
+})
+
+t.test('every attempt on a connection that closes is gone, also one that waits behind another', async (t) => {
+  const asked: Array<() => void> = []
+  const hasura = await serverOf(t, (_request, response) => { asked.push(() => response.end('{"data":{"user":[]}}')) })
+  const { fastify, call, log } = await service(t, { HASURA_GRAPHQL_ENDPOINT: hasura, PASSWORD_CONCURRENCY: '1' })
+  await fastify.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = fastify.server.address() as AddressInfo
+  const body = JSON.stringify({ input: { email: 'a@b.test', password: 'a-password' } })
+  const headers = ['Host: a', 'Content-Type: application/json', `X-Hasura-Action-Secret: ${settings.ACTION_SECRET}`]
+  const request = ['POST /login HTTP/1.1', ...headers, `Content-Length: ${body.length}`, '', body].join('\r\n')
+  const socket = connect(port, '127.0.0.1')
+  socket.write(request + request)
+  while (asked.length < 2) await after(5)
+  socket.destroy()
+  const attempts = () => log().filter(({ event }) => event !== undefined)
+  while (attempts().length < 2) await after(5)
+  for (const answer of asked) answer()
+  t.match(attempts(), [{ event: 'login', outcome: 'gone' }, { event: 'login', outcome: 'gone' }])
+  const hashes = fastify.metrics.getSingleMetric('hasura_jwt_auth_hasura_request_duration_seconds')
+  const finished = async () => (await hashes?.get())?.values.find(value => 'metricName' in value && String(value.metricName).endsWith('_count'))?.value
+  while (await finished() !== 2) await after(5)
+  // First in, first out: had they been hashed, they would be by now.
+  const last = call('/login', { email: 'a@b.test', password: 'a-password' })
+  while (asked.length < 3) await after(5)
+  asked[2]?.()
+  t.equal((await last).status, 401)
+  t.match(await fastify.metrics.metrics(), 'hasura_jwt_auth_password_hash_duration_seconds_count 1\n')
+})
+
+t.test('a metric that cannot be collected is a 500, and the log says why', async (t) => {
+  const { fastify, log } = await service(t, { METRICS_PORT: '0' })
+  new Gauge({ registers: [fastify.metrics], name: 'broken', help: 'fails', collect () { throw new Error('it fails') } })
+  await fastify.ready()
+  const port = /Metrics on port (\d+)/.exec(JSON.stringify(log()))?.[1]
+  t.equal((await fetch(`http://127.0.0.1:${String(port)}/metrics`)).status, 500)
+  t.match(log().at(-1), { level: 50, err: { message: 'it fails' }, msg: 'the metrics cannot be collected' })
+})

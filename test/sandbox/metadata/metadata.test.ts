@@ -1,0 +1,85 @@
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { readCatalogue } from '../../../src/sandbox/database/catalogue.ts'
+import { openDatabase } from '../../../src/sandbox/database/database.ts'
+import { loadMetadata } from '../../../src/sandbox/metadata/metadata.ts'
+import { checkPermissions } from '../../../src/sandbox/database/sql.ts'
+import { dataFolder, hasura, temporaryFolder } from '../../support/folders.ts'
+
+const tables = 'metadata/databases/default/tables'
+
+t.test('the project\'s metadata are read, includes and all', async (t) => {
+  const { tables, actions } = loadMetadata(join(hasura, 'metadata'))
+  t.strictSame(tables.map(({ table }) => table.name), ['role', 'user', 'user_role'])
+  t.strictSame(actions.map(({ name, field }) => [name, field.type.toString()]),
+    [['Signup', 'CreateUserOutput'], ['Login', 'JsonWebToken']])
+})
+
+t.test('what the sandbox does not know stops it, by name', async (t) => {
+  const table: Array<[string, (text: string) => string, RegExp]> = [
+    [`${tables}/public_user.yaml`, text => `${text}\nevent_triggers: []`, /"event_triggers" in .*public_user\.yaml/],
+    [`${tables}/public_user.yaml`, text => text.replace('filter:', 'allow_aggregations: true\n      filter:'),
+      /"allow_aggregations" in .*select_permissions: 0: permission/],
+    [`${tables}/public_user.yaml`, text => text.replace('column: user_id', 'columns: user_id'),
+      /"columns" in .*array_relationships: 0: using: foreign_key_constraint_on/],
+    [`${tables}/public_user_role.yaml`, text => text.replace('foreign_key_constraint_on', 'manual_configuration'),
+      /"manual_configuration" in .*object_relationships: 0: using/],
+    ['metadata/databases/databases.yaml', text => `${text}\n  functions: []`, /"functions" in .*databases\.yaml/],
+    ['metadata/databases/databases.yaml', text => text.replace('kind: postgres', 'kind: mssql'), /databases\.yaml: 0: kind/],
+    ['metadata/actions.yaml', text => text.replace('timeout: 30', 'request_transform: {}'),
+      /"request_transform" in .*actions: 0: definition/],
+    ['metadata/actions.yaml', text => text.replace('kind: synchronous', 'kind: asynchronous'),
+      /actions: 0: definition: kind/],
+    ['metadata/actions.yaml', text => text.replace('timeout: 30', 'timeout: -1'), /timeout value cannot be negative/],
+    ['metadata/actions.yaml', text => text.replace('value_from_env: ACTION_SECRET', 'value_from_env: HASURA_GRAPHQL_X'),
+      /env variables start with "HASURA_GRAPHQL_" are not allowed for value_from_env/],
+    ['metadata/actions.yaml', text => text.replace('enums: []', 'enums: [{ name: colour }]'), /custom_types: enums/],
+    ['metadata/actions.yaml', text => text.replace('name: Login\n', 'name: Logout\n'),
+      /The action Logout is not declared in .*actions\.graphql/],
+    ['metadata/actions.graphql', text => text.replace('token: String!', 'token: JsonWebToken!'),
+      /JsonWebToken as the answer of an action/],
+    ['metadata/actions.graphql', text => `${text}\ntype Query { hello: String }`, /type Query in .*actions\.graphql/],
+    ['metadata/version.yaml', () => 'version: 2', /version\.yaml: version/],
+    ['metadata/remote_schemas.yaml', () => '- name: other', /does not support "0" in .*remote_schemas\.yaml/],
+    ['metadata/backend_configs.yaml', () => 'dataconnector: { athena: { uri: x } }',
+      /does not support "dataconnector" in .*backend_configs\.yaml/]
+  ]
+  for (const [file, change, message] of table) {
+    const project = temporaryFolder(t)
+    cpSync(hasura, project, { recursive: true })
+    const path = join(project, file)
+    const before = file.includes('backend') ? '' : readFileSync(path, 'utf8')
+    writeFileSync(path, change(before))
+    t.not(change(before), before)
+    t.throws(() => loadMetadata(join(project, 'metadata')), { message }, message.source)
+  }
+})
+
+t.test('metadata that do not fit the database stop it, too', async (t) => {
+  const table: Array<[string, string, string, string]> = [
+    ['public_user.yaml', 'name: user\n', 'name: person\n',
+      'The metadata tracks public.person, which the database does not have'],
+    ['public_user.yaml', '- email\n', '- e_mail\n',
+      'A permission names user.e_mail, which the database does not have'],
+    ['public_user.yaml', '_eq: X-', '_ilike: X-', 'The sandbox does not support the operator "_ilike"'],
+    ['public_user.yaml', 'filter:\n        id:', 'filter:\n        nobody:',
+      'The sandbox does not support "nobody" in an expression on user'],
+    ['public_user.yaml', 'column: user_id', 'column: role',
+      'The relationship user.roles needs a foreign key on user_role.role between two tracked tables'],
+    ['public_user_role.yaml', 'foreign_key_constraint_on: user_id', 'foreign_key_constraint_on: id',
+      'The relationship user_role.user needs a foreign key on user_role.id between two tracked tables']
+  ]
+  const { db, close } = await openDatabase(dataFolder(t), hasura, () => { /* quiet */ })
+  t.teardown(close)
+  for (const [file, from, to, message] of table) {
+    const project = temporaryFolder(t)
+    cpSync(hasura, project, { recursive: true })
+    const path = join(project, tables, file)
+    writeFileSync(path, readFileSync(path, 'utf8').replace(from, to))
+    const start = async (): Promise<void> => {
+      checkPermissions(await readCatalogue(db, loadMetadata(join(project, 'metadata'))))
+    }
+    await t.rejects(start(), { message }, message)
+  }
+})

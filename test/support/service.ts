@@ -1,0 +1,70 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, RequestListener } from 'node:http'
+import { json } from 'node:stream/consumers'
+import Fastify from 'fastify'
+import type { InjectOptions } from 'fastify'
+import type { Test } from 'tap'
+import app, { serverOptions } from '../../src/app.ts'
+import type { Environment } from '../../src/config.ts'
+
+/** Settings that a service starts with. The hashes are the cheapest ones: cost is not what most tests are about. */
+export const settings = {
+  HASURA_GRAPHQL_ENDPOINT: 'http://127.0.0.1:1',
+  HASURA_GRAPHQL_ADMIN_SECRET: 'admin-secret-of-the-tests',
+  HASURA_GRAPHQL_JWT_SECRET: '{"type":"HS256","key":"a-key-of-at-least-thirty-two-bytes"}',
+  ACTION_SECRET: 'action-secret-of-the-tests',
+  ARGON2_MEMORY_KIB: '8',
+  ARGON2_PASSES: '1'
+}
+
+/** The service with `env` on top of the settings above, its log, and a shorthand that calls an action's route. */
+export async function service (t: Test, env: Environment = {}) {
+  const lines: string[] = []
+  const fastify = Fastify(serverOptions({ write: (line) => { lines.push(line) } }))
+  t.teardown(() => fastify.close())
+  await fastify.register(app, { env: { ...settings, ...env } })
+  const headers = { 'x-hasura-action-secret': settings.ACTION_SECRET }
+  return {
+    fastify,
+    log: () => lines.map(line => JSON.parse(line) as Record<string, unknown>),
+    inject: async (options: InjectOptions) => {
+      const response = await fastify.inject({ method: 'POST', ...options, headers: { ...headers, ...options.headers } })
+      return { status: response.statusCode, headers: response.headers, body: response.json<unknown>() }
+    },
+    call: async (path: string, input: unknown) => {
+      const response = await fastify.inject({ method: 'POST', url: path, headers, payload: { input } })
+      return { status: response.statusCode, body: response.json<Record<string, unknown>>() }
+    }
+  }
+}
+
+/** A real server on a free port that answers as the listener says; returns its URL. */
+export async function serverOf (t: Test, listener: RequestListener): Promise<string> {
+  const server = createServer(listener)
+  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** A Hasura that gives each operation of this service the answer that the test wants, and keeps what it was asked. */
+export async function hasuraOf (t: Test, answers: Record<string, unknown>) {
+  const asked: Array<{ operation: string, variables: Record<string, unknown>, request: IncomingMessage }> = []
+  const url = await serverOf(t, (request, response) => {
+    void json(request).then((body) => {
+      const { query, variables } = body as { query: string, variables: Record<string, unknown> }
+      const operation = /(?:query|mutation) (\w+)/.exec(query)?.[1] ?? ''
+      asked.push({ operation, variables, request })
+      response.setHeader('content-type', 'application/json').end(JSON.stringify(answers[operation]))
+    })
+  })
+  return { url, asked }
+}
+
+/** The body of an error answer. */
+export function failure (code: string, message: string) {
+  return { message, extensions: { path: '$', code } }
+}

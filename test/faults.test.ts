@@ -53,9 +53,9 @@ const faults: Record<string, [RequestListener, object, RegExp, Environment?]> = 
     unavailable, /UND_ERR_SOCKET/
   ],
   'that answers HTML': [answer('<html><h1>Welcome</h1></html>'), unavailable, /HTTP_200 the answer is not GraphQL/],
-  'behind a gateway that fails': [answer('<html>Bad Gateway</html>', 502), unavailable, /HTTP_502 the gateway fails/],
+  'behind a gateway that fails': [answer('<html>Bad Gateway</html>', 502), unavailable, /HTTP_502 the gateway failed/],
   'behind a gateway that fails in JSON': [
-    answer(JSON.stringify({ errors: [error] }), 503), unavailable, /HTTP_503 the gateway fails/
+    answer(JSON.stringify({ errors: [error] }), 503), unavailable, /HTTP_503 the gateway failed/
   ],
   'that answers broken JSON': [answer(found.slice(0, -9)), unavailable, /HTTP_200 the answer is not GraphQL/],
   'that answers 10 MiB': [answer(`{"data":{"user":[]},"x":"${'x'.repeat(10_485_760)}"}`), unavailable, /UND_ERR_RES_EXCEEDED_MAX_SIZE/],

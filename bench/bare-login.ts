@@ -22,7 +22,8 @@ fastify.post<{ Body: Login }>('/login', async (request, reply) => {
   const sent = JSON.stringify({ query, variables: { email } })
   const { body } = await hasura.request({ method: 'POST', path: '/v1/graphql', headers, body: sent })
   const { data: { user: [user] } } = await body.json() as { data: { user: [{ password: string }] } }
-  const matches = await queue.enter().run(async () => onThread('verifyArgon2', user.password, password))
+  const slot = queue.enter()
+  const matches = await slot.run(async () => onThread('verifyArgon2', user.password, password)).finally(slot.release)
   const [status, outcome] = matches ? [200, 'success'] as const : [401, 'failure'] as const
   request.log.info({ method: request.method, path: request.url, status, outcome }, 'request')
   return reply.code(status).send({ matches })

@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import Fastify from 'fastify'
+import { claimsOf } from '../src/claims.ts'
 import config, { ConfigError } from '../src/config.ts'
 import jwt from '../src/jwt/jwt.ts'
 import type { Context, Report } from './benchmark.ts'
@@ -36,7 +37,7 @@ async function signerOf (type: keyof typeof types): Promise<Sign | string> {
   const env = { HASURA_GRAPHQL_ENDPOINT: 'http://127.0.0.1', HASURA_GRAPHQL_ADMIN_SECRET: 'unused', ...keysOf(type) }
   try {
     await fastify.register(config, { env })
-    await fastify.register(jwt)
+    await fastify.register(jwt, { claimsOf })
     return () => fastify.jwt.sign({ id: 1, defaultRole: 'user', roles: ['editor'], claims: {} })
   } catch (error) {
     if (error instanceof ConfigError) return error.message

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { login } from './actions/login.ts'
 import { signup } from './actions/signup.ts'
+import { claimsOf } from './claims.ts'
 import actionSecret from './http/action-secret.ts'
 import attempt from './http/request-log.ts'
 import blocklist from './password/blocklist.ts'
@@ -39,7 +40,7 @@ async function app (fastify: FastifyInstance, { env }: { env: Environment }): Pr
   await fastify.register(hasura)
   await fastify.register(password)
   await fastify.register(blocklist)
-  await fastify.register(jwt)
+  await fastify.register(jwt, { claimsOf })
   await fastify.register(jwks)
   await fastify.register(readiness)
 

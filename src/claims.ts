@@ -1,15 +1,13 @@
+import type { TokenUserFragment } from './generated/operations.ts'
 import type { CustomClaims } from './jwt/custom-claims.ts'
-import type { UserByEmailQuery } from './generated/operations.ts'
-
-type User = UserByEmailQuery['user'][number]
 
 /**
- * The claims of a user's token beyond Hasura's own three. This is the file to edit for claims of your own: ask for a
- * column in `graphql/UserByEmail.graphql`, run `npm run codegen`, and return it here under a name that starts with
- * `x-hasura-`. Text, numbers, booleans and lists of these become what Hasura reads; null leaves the claim out.
+ * Returns your own claims for a user's access token. Edit this file to add one: add the column to
+ * `graphql/TokenUser.graphql`, run `npm run codegen`, and return the value here under a name that starts with
+ * `x-hasura-`. Text, numbers, booleans and lists of these are converted to what Hasura reads. Null omits the claim.
  *
- * @param _user - the user as that query fetched it
+ * @param _user - the columns of `graphql/TokenUser.graphql`
  */
-export function claimsOf (_user: User): CustomClaims {
+export function claimsOf (_user: TokenUserFragment): CustomClaims {
   return {}
 }

@@ -1,28 +1,49 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { claimsOf } from '../claims.ts'
+import { normalizeEmail } from '../email.ts'
 import { ActionError } from '../errors.ts'
 import type { JsonWebToken, MutationLoginArgs } from '../generated/actions.ts'
 import { UpdatePasswordDocument, UserByEmailDocument } from '../generated/operations.ts'
-import type { UpdatePasswordMutationVariables } from '../generated/operations.ts'
+import type { UserByEmailQuery } from '../generated/operations.ts'
 import { registerAction } from '../http/register-action.ts'
-import { checkPasswordLength, normalizeEmail, normalizePassword } from '../password/policy.ts'
-import { toHasuraClaims } from '../jwt/custom-claims.ts'
+import { checkPasswordLength, normalizePassword } from '../password/policy.ts'
+import type { LimitRule } from '../throttle/limit-rule.ts'
+
+type User = UserByEmailQuery['user'][number]
 
 /** `Login`: verifies the password and answers with an access token. */
 export async function login (fastify: FastifyInstance): Promise<void> {
-  const { digest, hasura, jwt, password: passwords, throttle } = fastify
+  const { clientAddress, config, digest, hasura, issueTokens, password: passwords } = fastify
 
-  /** Replaces a hash of other parameters than today's. The login has succeeded already, and a failure only waits. */
-  async function rehash (
-    id: UpdatePasswordMutationVariables['id'], password: string, request: FastifyRequest
-  ): Promise<void> {
+  /**
+   * Failed logins and logins in progress both count. A slot is reserved before anything else happens, so a burst never
+   * triggers more hashes than the limit.
+   */
+  function limits (account: string, request: FastifyRequest): LimitRule[] {
+    const failures = { windowSeconds: config.LOGIN_WINDOW_SECONDS, counts: ['invalid-credentials'] }
+    const perAccount = { ...failures, limit: config.LOGIN_LIMIT_PER_ACCOUNT, resetBy: 'success' }
+    const address = clientAddress(request)
+    if (address === undefined) return [{ ...perAccount, key: `login:${account}` }]
+    return [
+      { ...perAccount, key: `login:${account}:${digest(address)}` },
+      {
+        ...perAccount,
+        key: `login:${account}:ceiling`,
+        limit: config.LOGIN_CEILING_PER_ACCOUNT,
+        windowSeconds: config.LOGIN_CEILING_WINDOW_SECONDS
+      },
+      // A success does not reset it: an attacker could log in to an account of their own in between.
+      { ...failures, key: `login-address:${digest(address)}`, limit: config.LOGIN_LIMIT_PER_ADDRESS }
+    ]
+  }
+
+  /** Replaces a hash of other parameters than today's. A failure is logged: the login has succeeded already. */
+  async function renewHash (user: User, hash: () => Promise<string>, request: FastifyRequest): Promise<void> {
     try {
-      const renewed = await passwords.hash(password, request.callerGone)
-      await hasura.request(UpdatePasswordDocument, { id, password: renewed }, request)
+      await hasura.request(UpdatePasswordDocument, { id: user.id, password: await hash() }, request)
     } catch (error) {
-      // Too busy, or the caller has gone: the next login does it.
+      // Too busy, or the caller has disconnected: the next login does it.
       if (error instanceof ActionError && error.statusCode < 500) return
-      request.log.error({ err: error, userId: id }, 'the password could not be hashed again')
+      request.log.error({ err: error, userId: user.id }, 'the password could not be hashed again')
     }
   }
 
@@ -30,30 +51,30 @@ export async function login (fastify: FastifyInstance): Promise<void> {
     name: 'Login',
     input: { email: { type: 'string' }, password: { type: 'string' } },
     output: { token: { type: 'string' } },
-    async handler (input, request) {
+    async handler (input, { request, limit }) {
       const email = normalizeEmail(input.email)
       const password = normalizePassword(input.password)
       checkPasswordLength(password)
       const account = digest(email)
       request.attempt.account = account
 
-      const verified = await throttle.login(request, account, async () => {
+      await limit(limits(account, request))
+      const slot = passwords.admit(request.callerGone)
+      try {
+        const { user: [user] } = await hasura.request(UserByEmailDocument, { email }, request)
         // Also without a user: an unknown email takes as long as a wrong password.
-        const find = async () => (await hasura.request(UserByEmailDocument, { email }, request)).user[0]
-        const verdict = await passwords.verify(password, find, input.password, request.callerGone)
-        const { owner: user, matches, needsRehash, unreadable } = verdict
-        if (unreadable) request.log.error({ userId: user?.id }, 'the stored password hash cannot be read')
-        return user !== undefined && matches ? { user, needsRehash } : undefined
-      })
-      if (verified === undefined) throw new ActionError('invalid-credentials', 'Invalid credentials')
-      const { user, needsRehash } = verified
-      request.attempt.userId = user.id
-      const roles = user.roles.map(({ role }) => role)
-      const claims = toHasuraClaims(claimsOf(user))
-      const token = jwt.sign({ id: user.id, defaultRole: user.default_role, roles, claims })
-      // Last, so that an id that is not the user's own has failed by now.
-      if (needsRehash) await rehash(user.id, password, request)
-      return { token }
+        const verdict = await slot.verify(password, user?.password, input.password)
+        if (verdict.unreadable) request.log.error({ userId: user?.id }, 'the stored password hash cannot be read')
+        if (user === undefined || !verdict.matches) throw new ActionError('invalid-credentials', 'Invalid credentials')
+
+        request.attempt.userId = user.id
+        const tokens = issueTokens(user)
+        // After issuing, which rejects an id that JSON has rounded: the write must not hit another user.
+        if (verdict.needsRehash) await renewHash(user, async () => slot.hash(password), request)
+        return tokens
+      } finally {
+        slot.release()
+      }
     }
   })
 }

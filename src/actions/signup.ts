@@ -1,10 +1,12 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { normalizeEmail } from '../email.ts'
 import { ActionError } from '../errors.ts'
 import type { CreateUserOutput, MutationSignupArgs } from '../generated/actions.ts'
 import { CreateUserDocument } from '../generated/operations.ts'
 import { HasuraError } from '../hasura/answer.ts'
 import { registerAction } from '../http/register-action.ts'
-import { checkPasswordPolicy, normalizeEmail, normalizePassword } from '../password/policy.ts'
+import { checkPasswordPolicy, normalizePassword } from '../password/policy.ts'
+import type { LimitRule } from '../throttle/limit-rule.ts'
 
 /** Not-null and foreign-key violations have the same code as a taken email, so the constraint is looked for by name. */
 const emailConstraint = '"user_email_key"'
@@ -15,7 +17,28 @@ function isDuplicateEmail (error: unknown): error is HasuraError {
 
 /** `Signup`: hashes the password, creates the user, answers with the created user. */
 export async function signup (fastify: FastifyInstance): Promise<void> {
-  const { config, digest, hasura, isCommonPassword, password: passwords, throttle } = fastify
+  const { clientAddress, config, digest, hasura, isCommonPassword, password: passwords } = fastify
+
+  /** Created users and taken emails count: both tell the caller something. Without an address there is no limit. */
+  function limits (request: FastifyRequest): LimitRule[] {
+    const address = clientAddress(request)
+    if (address === undefined) return []
+    return [{
+      key: `signup-address:${digest(address)}`,
+      limit: config.SIGNUP_LIMIT_PER_ADDRESS,
+      windowSeconds: config.SIGNUP_WINDOW_SECONDS,
+      counts: ['success', 'constraint-violation']
+    }]
+  }
+
+  async function hash (password: string, request: FastifyRequest): Promise<string> {
+    const slot = passwords.admit(request.callerGone)
+    try {
+      return await slot.hash(password)
+    } finally {
+      slot.release()
+    }
+  }
 
   async function createUser (email: string, password: string, request: FastifyRequest) {
     try {
@@ -31,15 +54,14 @@ export async function signup (fastify: FastifyInstance): Promise<void> {
     name: 'Signup',
     input: { email: { type: 'string' }, password: { type: 'string' } },
     output: { id: { type: 'integer' }, email: { type: 'string' }, password: { type: 'string' } },
-    async handler (input, request) {
+    async handler (input, { request, limit }) {
       const email = normalizeEmail(input.email)
       const password = normalizePassword(input.password)
       checkPasswordPolicy(password, plain => isCommonPassword(plain, email))
       request.attempt.account = digest(email)
 
-      const user = await throttle.signup(request, async () => (
-        createUser(email, await passwords.hash(password, request.callerGone), request)
-      ))
+      await limit(limits(request))
+      const user = await createUser(email, await hash(password, request), request)
       if (user === null) throw new Error('Hasura created the user and did not return it')
       request.attempt.userId = user.id
       return config.SIGNUP_PASSWORD_FIELD === 'redacted' ? { ...user, password: '[redacted]' } : user

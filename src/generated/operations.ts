@@ -16,6 +16,8 @@ export type ReadyQueryVariables = Exact<{ [key: string]: never; }>;
 
 export type ReadyQuery = { user: Array<{ id: number }> };
 
+export type TokenUserFragment = { id: number, default_role: string, roles: Array<{ role: string }> };
+
 export type UpdatePasswordMutationVariables = Exact<{
   id: number;
   password: string;
@@ -29,7 +31,7 @@ export type UserByEmailQueryVariables = Exact<{
 }>;
 
 
-export type UserByEmailQuery = { user: Array<{ id: number, password: string, default_role: string, roles: Array<{ role: string }> }> };
+export type UserByEmailQuery = { user: Array<{ password: string, id: number, default_role: string, roles: Array<{ role: string }> }> };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -49,7 +51,15 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
-
+export const TokenUserFragmentDoc = new TypedDocumentString(`
+    fragment TokenUser on user {
+  id
+  default_role
+  roles {
+    role
+  }
+}
+    `, {"fragmentName":"TokenUser"}) as unknown as TypedDocumentString<TokenUserFragment, unknown>;
 export const CreateUserDocument = new TypedDocumentString(`
     mutation CreateUser($email: String!, $password: String!) {
   insert_user_one(object: {email: $email, password: $password}) {
@@ -76,12 +86,14 @@ export const UpdatePasswordDocument = new TypedDocumentString(`
 export const UserByEmailDocument = new TypedDocumentString(`
     query UserByEmail($email: String!) {
   user(where: {email: {_eq: $email}}, limit: 1) {
-    id
+    ...TokenUser
     password
-    default_role
-    roles {
-      role
-    }
   }
 }
-    `) as unknown as TypedDocumentString<UserByEmailQuery, UserByEmailQueryVariables>;
+    fragment TokenUser on user {
+  id
+  default_role
+  roles {
+    role
+  }
+}`) as unknown as TypedDocumentString<UserByEmailQuery, UserByEmailQueryVariables>;

@@ -1,35 +1,83 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { ActionError, tryAgainLater } from '../errors.ts'
 import type { Mutation } from '../generated/actions.ts'
+import type { LimitRule, Reservation } from '../throttle/limit-rule.ts'
 
-/** The JSON Schema of a generated scalar type; of any other, a nullable one too, there is none yet. */
-type SchemaOf<Type> = [Type] extends [string] ? { type: 'string' }
+type ScalarSchema<Type> = [Type] extends [string] ? { type: 'string' }
   : [Type] extends [boolean] ? { type: 'boolean' }
       : [Type] extends [number] ? { type: 'integer' | 'number' } : never
 
-/** A JSON Schema for each property of a generated type, held against that type by the compiler. */
+/** The JSON Schema of a generated scalar type. A nullable argument or field may also be absent. */
+type SchemaOf<Type> = null extends Type ? ScalarSchema<NonNullable<Type>> & { nullable: true } : ScalarSchema<Type>
+
+/** A JSON Schema for each property of a generated type. The compiler checks it against that type. */
 type PropertySchemas<Type> = { [Name in keyof Type]-?: SchemaOf<Type[Name]> }
 
+interface ActionContext {
+  request: FastifyRequest
+  /**
+   * Reserves an attempt under each rule. The outcome of the handler, `success` or the code of its error, decides later
+   * whether the attempt counts.
+   *
+   * @throws ActionError `rate-limited` if a limit is reached
+   */
+  limit: (rules: LimitRule[]) => Promise<void>
+}
+
 interface Action<Input extends object, Output extends object> {
-  /** As it is declared in `hasura/metadata/actions.graphql`; the route is the same in lower case. */
+  /** The name in `hasura/metadata/actions.graphql`. The route is the same in kebab case: `POST /change-password`. */
   name: keyof Mutation
   input: PropertySchemas<Input>
   output: PropertySchemas<Output>
-  handler: (input: Input, request: FastifyRequest) => Promise<Output>
+  handler: (input: Input, context: ActionContext) => Promise<Output>
 }
 
-function object (properties: object) {
-  return { type: 'object', additionalProperties: false, required: Object.keys(properties), properties }
+function toKebabCase (name: string): string {
+  return name.replaceAll(/(?<!^)[A-Z]/g, '-$&').toLowerCase()
+}
+
+function objectSchema (properties: object) {
+  const required = Object.entries<object>({ ...properties })
+    .filter(([, schema]) => !('nullable' in schema))
+    .map(([name]) => name)
+  return { type: 'object', additionalProperties: false, required, properties }
+}
+
+/** Runs `work` with a `limit` function, and settles what it reserved with the outcome of `work`. */
+async function withLimits<Output> (
+  { throttle }: FastifyInstance, work: (limit: ActionContext['limit']) => Promise<Output>
+): Promise<Output> {
+  const reservations: Reservation[] = []
+  let outcome = 'internal'
+  try {
+    const output = await work(async (rules) => {
+      if (rules.length === 0) return
+      const reservation = await throttle.reserve(rules)
+      if ('retryAfterMilliseconds' in reservation) {
+        throw tryAgainLater('rate-limited', 'Too many attempts', reservation.retryAfterMilliseconds)
+      }
+      reservations.push(reservation)
+    })
+    outcome = 'success'
+    return output
+  } catch (error) {
+    if (error instanceof ActionError) outcome = error.code
+    throw error
+  } finally {
+    for (const reservation of reservations) await reservation.settle(outcome)
+  }
 }
 
 /**
- * Registers the route on which Hasura calls an action. The body is Hasura's payload, of which `input` alone is
- * required; the other keys are ignored, but where `action.name` is sent it must be the name of this action.
+ * Registers the route on which Hasura calls an action. The body is Hasura's payload. Only `input` is required. Other
+ * keys are ignored, except that `action.name`, if sent, must be the name of this action.
  */
 export function registerAction<Input extends object, Output extends object> (
   fastify: FastifyInstance, { name, input, output, handler }: Action<Input, Output>
 ): void {
-  fastify.post<{ Body: { input: Input } }>(`/${name.toLowerCase()}`, {
-    config: { action: name.toLowerCase() },
+  const path = toKebabCase(name)
+  fastify.post<{ Body: { input: Input } }>(`/${path}`, {
+    config: { action: path },
     onRequest: fastify.checkActionSecret,
     schema: {
       body: {
@@ -37,14 +85,14 @@ export function registerAction<Input extends object, Output extends object> (
         required: ['input'],
         properties: {
           action: { type: 'object', properties: { name: { const: name } } },
-          input: object(input)
+          input: objectSchema(input)
         }
       },
-      response: { 200: object(output) }
+      response: { 200: objectSchema(output) }
     }
   }, async (request, reply) => {
     // The answer holds a token or a hash (RFC 9111, section 5.2.2.5).
     void reply.header('cache-control', 'no-store')
-    return handler(request.body.input, request)
+    return withLimits(fastify, async limit => handler(request.body.input, { request, limit }))
   })
 }

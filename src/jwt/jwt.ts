@@ -2,6 +2,10 @@ import { randomUUID } from 'node:crypto'
 import type { JsonWebKey } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import type { JsonWebToken } from '../generated/actions.ts'
+import type { TokenUserFragment } from '../generated/operations.ts'
+import { toHasuraClaims } from './custom-claims.ts'
+import type { CustomClaims } from './custom-claims.ts'
 import { readJwtSecret } from './jwt-secret.ts'
 import { openKeys } from './open-keys.ts'
 import { isStringOrUri } from './string-or-uri.ts'
@@ -28,33 +32,48 @@ declare module 'fastify' {
       /** The keys that tokens are to be verified with (RFC 7517); undefined where Hasura has the secret itself. */
       publicKeys: (() => JsonWebKey[]) | undefined
     }
+    /**
+     * Makes the tokens of a user, for every action that signs a user in.
+     *
+     * @throws Error if Hasura would refuse the id or a claim
+     */
+    issueTokens: (user: TokenUserFragment) => JsonWebToken
   }
 }
 
+interface JwtOptions {
+  /** The claims of a user beyond Hasura's own three: `claimsOf` of `src/claims.ts`. */
+  claimsOf: (user: TokenUserFragment) => CustomClaims
+}
+
 /** `fastify.jwt`: signs the tokens that Hasura accepts with the same `HASURA_GRAPHQL_JWT_SECRET`. */
-async function jwt (fastify: FastifyInstance): Promise<void> {
+async function jwt (fastify: FastifyInstance, { claimsOf }: JwtOptions): Promise<void> {
   const secret = readJwtSecret(fastify.config.HASURA_GRAPHQL_JWT_SECRET)
   const { sign, published, close } = await openKeys(fastify.config, secret, fastify.log)
   fastify.addHook('onClose', async () => { close() })
 
-  fastify.decorate('jwt', {
-    publicKeys: published,
-    sign ({ id, defaultRole, roles, claims }) {
-      if (typeof id === 'number' && !Number.isSafeInteger(id)) {
-        throw new Error('The user\'s id is beyond 2^53, which JSON does not carry exactly: let Hasura send it as text, '
-          + 'with HASURA_GRAPHQL_STRINGIFY_NUMERIC_TYPES=true')
-      }
-      if (!isStringOrUri(String(id))) {
-        throw new Error('The user\'s id has a colon and is no URI: Hasura refuses a token with such a "sub"')
-      }
-      return sign(secret.place({ ...secret.fixed, sub: String(id), jti: randomUUID() }, {
-        ...claims,
-        // Every x-hasura-* value must be a string but for the list of roles.
-        'x-hasura-allowed-roles': [...new Set([defaultRole, ...roles])],
-        'x-hasura-default-role': defaultRole,
-        'x-hasura-user-id': String(id)
-      }))
+  function signSubject ({ id, defaultRole, roles, claims }: Subject): string {
+    if (typeof id === 'number' && !Number.isSafeInteger(id)) {
+      throw new Error('The user\'s id is beyond 2^53, which JSON does not carry exactly: let Hasura send it as text, '
+        + 'with HASURA_GRAPHQL_STRINGIFY_NUMERIC_TYPES=true')
     }
+    if (!isStringOrUri(String(id))) {
+      throw new Error('The user\'s id has a colon and is no URI: Hasura refuses a token with such a "sub"')
+    }
+    return sign(secret.place({ ...secret.fixed, sub: String(id), jti: randomUUID() }, {
+      ...claims,
+      // Every x-hasura-* value must be a string but for the list of roles.
+      'x-hasura-allowed-roles': [...new Set([defaultRole, ...roles])],
+      'x-hasura-default-role': defaultRole,
+      'x-hasura-user-id': String(id)
+    }))
+  }
+
+  fastify.decorate('jwt', { publicKeys: published, sign: signSubject })
+  fastify.decorate('issueTokens', (user) => {
+    const roles = user.roles.map(({ role }) => role)
+    const claims = toHasuraClaims(claimsOf(user))
+    return { token: signSubject({ id: user.id, defaultRole: user.default_role, roles, claims }) }
   })
 }
 

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Gauge, Histogram } from 'prom-client'
 import { createHashQueue } from './queue.ts'
-import type { HashQueue, Place } from './queue.ts'
+import type { HashQueue, QueueSlot } from './queue.ts'
 import { readStoredHash } from './stored-hash.ts'
 import { CallError, firstThread, onThread } from './threads.ts'
 import { buckets } from '../metrics.ts'
@@ -18,33 +18,38 @@ export interface Verdict {
   unreadable: boolean
 }
 
-interface Owner { password: string }
+/** A slot in the queue of hashes. Release it when no further hash is needed. */
+interface PasswordSlot {
+  /**
+   * Hashes with Argon2id at the configured parameters and a random salt.
+   *
+   * @returns a PHC string
+   * @throws ActionError `overloaded` if the wait has become too long
+   */
+  hash: (password: string) => Promise<string>
+  /**
+   * Checks a password against a stored hash, off the event loop. Without a stored hash, or with one that cannot be
+   * read, it does the work of one hash at today's parameters, so that the time does not tell.
+   *
+   * @param password - normalized
+   * @param storedHash - undefined for an unknown user
+   * @param asSent - the password as the client sent it. Another system may have hashed that form.
+   * @throws ActionError `overloaded` if the wait has become too long
+   */
+  verify: (password: string, storedHash: string | undefined, asSent?: string) => Promise<Verdict>
+  release: () => void
+}
 
 declare module 'fastify' {
   interface FastifyInstance {
     password: {
       /**
-       * Hashes with Argon2id at the configured parameters and a random salt.
+       * Reserves a slot for the hashes of one request, before any other work is done for it.
        *
-       * @param signal - aborted when the caller is gone; what still waits for its turn is then not run
-       * @returns a PHC string
-       * @throws ActionError `overloaded` where it would not get its turn in time
+       * @param signal - aborted when the caller has disconnected. A hash that still waits then does not run.
+       * @throws ActionError `overloaded` if the queue is too long
        */
-      hash: (password: string, signal?: AbortSignal) => Promise<string>
-      /**
-       * Checks a password against a stored hash, off the event loop. Where there is no owner, or the hash cannot be
-       * read, the work of one hash at today's parameters is done all the same, so that time does not tell.
-       *
-       * @param password - in the spelling that this service hashes
-       * @param find - finds the owner of the stored hash; not called where the attempt surely would not get its turn in
-       *   time
-       * @param asSent - as the client sent it, which is what another system may have hashed
-       * @param signal - aborted when the caller is gone; what still waits for its turn is then not run
-       * @throws ActionError `overloaded` where it would not get its turn in time, and whatever `find` throws
-       */
-      verify: <User extends Owner>(
-        password: string, find: () => Promise<User | undefined>, asSent?: string, signal?: AbortSignal
-      ) => Promise<Verdict & { owner: User | undefined }>
+      admit: (signal?: AbortSignal) => PasswordSlot
     }
   }
 }
@@ -90,9 +95,9 @@ async function password (fastify: FastifyInstance): Promise<void> {
   )
   const { wait, duration } = createMetrics(fastify, queue)
 
-  async function run<Result> (place: Place, work: () => Promise<Result>): Promise<Result> {
+  async function run<Result> (slot: QueueSlot, work: () => Promise<Result>): Promise<Result> {
     const stopWaiting = wait.startTimer()
-    return place.run(async () => {
+    return slot.run(async () => {
       stopWaiting()
       const stop = duration.startTimer()
       return work().finally(stop)
@@ -119,21 +124,16 @@ async function password (fastify: FastifyInstance): Promise<void> {
     }
   }
 
-  async function findOwner<User> (place: Place, find: () => Promise<User | undefined>): Promise<User | undefined> {
-    try {
-      return await find()
-    } catch (error) {
-      place.leave()
-      throw error
-    }
-  }
-
   fastify.decorate('password', {
-    hash: async (plain, signal) => run(queue.enter(signal), async () => onThread('hashArgon2', plain, parameters)),
-    async verify (plain, find, asSent = plain, signal?: AbortSignal) {
-      const place = queue.enter(signal)
-      const owner = await findOwner(place, find)
-      return { owner, ...await run(place, async () => verifyNow(plain, owner?.password, asSent)) }
+    admit (signal) {
+      const slot = queue.enter(signal)
+      return {
+        hash: async plain => run(slot, async () => onThread('hashArgon2', plain, parameters)),
+        verify: async (plain, storedHash, asSent = plain) => (
+          run(slot, async () => verifyNow(plain, storedHash, asSent))
+        ),
+        release: slot.release
+      }
     }
   })
 }

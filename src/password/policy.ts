@@ -1,27 +1,11 @@
 import { ActionError } from '../errors.ts'
 
-/** RFC 5321, section 4.5.3.1.3: a path is 256 octets with its angle brackets, so an address has at most 254. */
-const longestEmail = 254
-
 /** Bounds in code points. NIST SP 800-63B-4, section 3.1.1.2: the upper one must be 64 or more. */
 const shortestPassword = 8
 const longestPassword = 256
 
 function countCodePoints (text: string): number {
   return Array.from(text).length
-}
-
-/**
- * The one spelling of an email under which a user is stored and found: trimmed, NFC, lower case.
- *
- * @throws ActionError `validation-failed`
- */
-export function normalizeEmail (input: string): string {
-  const email = input.trim().normalize('NFC').toLowerCase()
-  const wellFormed = email.isWellFormed() && /^[^@]+@[^@]+$/.test(email) && !/[\s\p{Cc}\p{Z}]/u.test(email)
-  if (!wellFormed) throw new ActionError('validation-failed', 'input.email must be an email address')
-  if (countCodePoints(email) <= longestEmail) return email
-  throw new ActionError('validation-failed', `input.email must have at most ${longestEmail} characters`)
 }
 
 /**

@@ -1,15 +1,15 @@
 import { ActionError, tryAgainLater } from '../errors.ts'
 
-/** An attempt that is let in, and has one hash ahead of it. */
-export interface Place {
+/** A slot in the queue. It counts as one waiting hash until it is released. */
+export interface QueueSlot {
   /**
-   * Runs the hash when its turn comes, first in, first out; the place is given back at its end.
+   * Runs a hash when its turn comes, first in, first out.
    *
-   * @throws ActionError `overloaded`, where so many came together that the wait has become too long
+   * @throws ActionError `overloaded` if so many arrived together that the wait has become too long
    */
   run: <Result>(work: () => Promise<Result>) => Promise<Result>
-  /** Gives the place back unused. */
-  leave: () => void
+  /** Gives the slot back. Further calls do nothing. */
+  release: () => void
 }
 
 export interface HashQueue {
@@ -21,7 +21,7 @@ export interface HashQueue {
    * @throws ActionError `overloaded`, where the wait would be too long by the measured time of a hash, or too many have
    *   been let in whom Hasura still keeps from hashing
    */
-  enter: (signal?: AbortSignal) => Place
+  enter: (signal?: AbortSignal) => QueueSlot
   /** Hashes that run. */
   running: () => number
   /** Hashes that wait for their turn. */
@@ -107,17 +107,17 @@ export function createHashQueue (
         throw tryAgainLater('overloaded', 'Too many requests at once', pauseForHasura)
       }
       places++
-      const leave = (): void => { places-- }
+      let isReleased = false
       return {
         async run (work) {
-          try {
-            await turn(signal)
-            return await runNow(work)
-          } finally {
-            leave()
-          }
+          await turn(signal)
+          return runNow(work)
         },
-        leave
+        release () {
+          if (isReleased) return
+          isReleased = true
+          places--
+        }
       }
     },
     running: () => running,

@@ -1,25 +1,4 @@
-/** A count of attempts under one key, in a window that its first attempt opens. */
-export interface Counter {
-  key: string
-  /** Attempts that it takes: those that failed, and those in flight. */
-  limit: number
-  windowSeconds: number
-  /** Whether a success forgets the failures of the window. */
-  isCleared: boolean
-}
-
-/**
- * How an attempt ended. `failed` keeps its place until the window ends; `returned` gives it back; `succeeded` gives it
- * back, and clears the counters that are cleared by a success.
- */
-export type Outcome = 'failed' | 'succeeded' | 'returned'
-
-export type Reservation = { retryAfterMilliseconds: number } | { settle: (outcome: Outcome) => Promise<void> }
-
-export interface Store {
-  /** Takes a place in every counter, or in none where one of them is full. */
-  reserve: (counters: Counter[]) => Promise<Reservation>
-}
+import type { LimitRule, LimitStore } from './limit-rule.ts'
 
 interface Window { failed: number, inFlight: number, endsAt: number }
 
@@ -32,7 +11,7 @@ const droppedShare = 0.1
  * @param maxKeys - keys held at most; beyond it those with the lowest counts go first, so that a flood of new keys does
  *   not make an attacked account's count forgotten
  */
-export function createMemoryStore (maxKeys: number): Store {
+export function createMemoryStore (maxKeys: number): LimitStore {
   const windows = new Map<string, Window>()
 
   function open (key: string): Window | undefined {
@@ -50,7 +29,7 @@ export function createMemoryStore (maxKeys: number): Store {
     for (const [key] of lowest) windows.delete(key)
   }
 
-  function enter ({ key, windowSeconds }: Counter): Window {
+  function enter ({ key, windowSeconds }: LimitRule): Window {
     const current = open(key)
     if (current !== undefined) {
       current.inFlight++
@@ -62,27 +41,27 @@ export function createMemoryStore (maxKeys: number): Store {
     return window
   }
 
-  function leave (window: Window, { key, isCleared }: Counter, outcome: Outcome): void {
+  function leave (window: Window, { key, counts, resetBy }: LimitRule, outcome: string): void {
     window.inFlight--
-    if (outcome === 'failed') window.failed++
-    if (outcome === 'succeeded' && isCleared) window.failed = 0
+    if (counts.includes(outcome)) window.failed++
+    if (outcome === resetBy) window.failed = 0
     // Nothing to remember; one that was dropped meanwhile may have a successor of its own.
     if (window.failed + window.inFlight === 0 && windows.get(key) === window) windows.delete(key)
   }
 
   return {
-    async reserve (counters) {
-      const full = counters.map(({ key, limit }) => {
+    async reserve (rules) {
+      const full = rules.map(({ key, limit }) => {
         const window = open(key)
         return window !== undefined && window.failed + window.inFlight >= limit ? window.endsAt - Date.now() : 0
       })
       const retryAfterMilliseconds = Math.max(...full)
       if (retryAfterMilliseconds > 0) return { retryAfterMilliseconds }
 
-      const entered = counters.map((counter): [Window, Counter] => [enter(counter), counter])
+      const entered = rules.map((rule): [Window, LimitRule] => [enter(rule), rule])
       return {
         settle: async (outcome) => {
-          for (const [window, counter] of entered) leave(window, counter, outcome)
+          for (const [window, rule] of entered) leave(window, rule, outcome)
         }
       }
     }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { RedisClientType } from '@redis/client'
-import type { Counter, Store } from './memory.ts'
+import type { LimitRule, LimitStore } from './limit-rule.ts'
 
 /** One slot of a Redis Cluster for all keys, since a script sees several of them. */
 const prefix = '{hasura-jwt-auth}:'
@@ -23,30 +23,35 @@ for i, key in ipairs(KEYS) do
 end
 return ids`
 
-/** ARGV: the outcome, then for each key the id of its window and whether it is cleared. A later window is let be. */
+/** ARGV per key: the id of its window, and `count`, `reset` or `return`. A later window stays as it is. */
 const settleScript = `
 for i, key in ipairs(KEYS) do
-  if redis.call('HGET', key, 'id') == ARGV[2 * i] then
+  if redis.call('HGET', key, 'id') == ARGV[2 * i - 1] then
     local flying = redis.call('HINCRBY', key, 'flying', -1)
-    if ARGV[1] == 'failed' then redis.call('HINCRBY', key, 'failed', 1) end
-    if ARGV[1] == 'succeeded' and ARGV[2 * i + 1] == 'true' then redis.call('HSET', key, 'failed', 0) end
+    if ARGV[2 * i] == 'count' then redis.call('HINCRBY', key, 'failed', 1) end
+    if ARGV[2 * i] == 'reset' then redis.call('HSET', key, 'failed', 0) end
     if flying == 0 and (tonumber(redis.call('HGET', key, 'failed')) or 0) == 0 then redis.call('DEL', key) end
   end
 end`
 
-/** Counts in Redis, for all replicas together: each step is one script, atomic and one round trip. */
-export function createRedisStore (client: Pick<RedisClientType, 'eval'>): Store {
+function effectOf ({ counts, resetBy }: LimitRule, outcome: string): string {
+  if (counts.includes(outcome)) return 'count'
+  return outcome === resetBy ? 'reset' : 'return'
+}
+
+/** Counts in Redis, for all replicas together. Each step is one script: atomic, and one round trip. */
+export function createRedisStore (client: Pick<RedisClientType, 'eval'>): LimitStore {
   return {
-    async reserve (counters: Counter[]) {
-      const keys = counters.map(({ key }) => prefix + key)
-      const limits = counters.flatMap(({ limit, windowSeconds }) => [String(limit), String(windowSeconds * 1000)])
+    async reserve (rules) {
+      const keys = rules.map(({ key }) => prefix + key)
+      const limits = rules.flatMap(({ limit, windowSeconds }) => [String(limit), String(windowSeconds * 1000)])
       const reply = await client.eval(reserveScript, { keys, arguments: [randomUUID(), ...limits] })
       const [wait, ...ids] = reply as [number, ...string[]]
       if (wait > 0) return { retryAfterMilliseconds: wait }
       return {
         settle: async (outcome) => {
-          const windows = counters.flatMap(({ isCleared }, index) => [String(ids[index]), String(isCleared)])
-          await client.eval(settleScript, { keys, arguments: [outcome, ...windows] })
+          const effects = rules.flatMap((rule, index) => [String(ids[index]), effectOf(rule, outcome)])
+          await client.eval(settleScript, { keys, arguments: effects })
         }
       }
     }

@@ -3,35 +3,15 @@ import { setTimeout as after } from 'node:timers/promises'
 import { createClient } from '@redis/client'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { ActionError, tryAgainLater } from '../errors.ts'
+import type { LimitStore } from './limit-rule.ts'
 import { createMemoryStore } from './memory.ts'
-import type { Counter, Outcome, Store } from './memory.ts'
 import { createRedisStore } from './redis.ts'
 import { ConfigError } from '../config.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    throttle: {
-      /**
-       * Runs the verification of a password with its place taken beforehand, so that of any burst no more than the
-       * limit get as far as a hash.
-       *
-       * @param account - a keyed digest of the email
-       * @param verify - resolves to undefined where email or password are wrong; only that counts as a failure. Where
-       *   it throws, nothing is known about the password, and the place is given back
-       * @throws ActionError `rate-limited`, at no cost and without being counted
-       */
-      login: <Result>(
-        request: FastifyRequest, account: string, verify: () => Promise<Result | undefined>
-      ) => Promise<Result | undefined>
-      /**
-       * Runs a sign-up with its place taken beforehand. What Hasura answered counts, a taken email too, and also where
-       * the caller is gone by then: the account is there.
-       *
-       * @throws ActionError `rate-limited`
-       */
-      signup: <Result>(request: FastifyRequest, create: () => Promise<Result>) => Promise<Result>
-    }
+    /** Reserves attempts under limits. It knows neither actions nor error codes: both are in the rules. */
+    throttle: LimitStore
   }
 }
 
@@ -47,7 +27,7 @@ async function inTime<Result> (command: Promise<Result>): Promise<Result> {
 }
 
 /** Uses Redis, and memory for as long as Redis fails; the log says so once. */
-function withFallback (redis: Store, memory: Store, log: FastifyBaseLogger): Store {
+function withFallback (redis: LimitStore, memory: LimitStore, log: FastifyBaseLogger): LimitStore {
   let isDown = false
   let tryAgainAt = 0
   const failed = (error: unknown): void => {
@@ -56,11 +36,11 @@ function withFallback (redis: Store, memory: Store, log: FastifyBaseLogger): Sto
     tryAgainAt = Date.now() + redisRest
   }
   return {
-    async reserve (counters) {
+    async reserve (rules) {
       // One that hangs would else keep every attempt waiting; a single one finds out whether it still does.
-      if (Date.now() < tryAgainAt) return memory.reserve(counters)
+      if (Date.now() < tryAgainAt) return memory.reserve(rules)
       if (isDown) tryAgainAt = Date.now() + redisRest
-      const reserving = redis.reserve(counters)
+      const reserving = redis.reserve(rules)
       try {
         const reservation = await inTime(reserving)
         if (isDown) log.info('Redis is back')
@@ -73,7 +53,7 @@ function withFallback (redis: Store, memory: Store, log: FastifyBaseLogger): Sto
         failed(error)
         // A place that Redis takes after all is not used: memory has one for this attempt.
         reserving.then(async late => 'settle' in late && late.settle('returned')).catch(() => { /* it is known by now */ })
-        return memory.reserve(counters)
+        return memory.reserve(rules)
       }
     }
   }
@@ -90,7 +70,7 @@ function createRedisClient (url: string) {
   }
 }
 
-async function createStore (fastify: FastifyInstance): Promise<Store> {
+async function createStore (fastify: FastifyInstance): Promise<LimitStore> {
   const { REDIS_URL: url, THROTTLE_MAX_KEYS } = fastify.config
   const memory = createMemoryStore(THROTTLE_MAX_KEYS)
   if (url === undefined) return memory
@@ -103,76 +83,9 @@ async function createStore (fastify: FastifyInstance): Promise<Store> {
   return withFallback(createRedisStore(client), memory, fastify.log)
 }
 
+/** `fastify.throttle`: counts in Redis if `REDIS_URL` is set, otherwise in the memory of this process. */
 async function throttle (fastify: FastifyInstance): Promise<void> {
-  const { config, digest, clientAddress } = fastify
-  const store = await createStore(fastify)
-
-  async function run<Result> (
-    counters: Counter[], work: () => Promise<Result>,
-    outcomeOf: (result: PromiseSettledResult<Result>) => Outcome
-  ): Promise<Result> {
-    if (counters.length === 0) return work()
-    const reservation = await store.reserve(counters)
-    if ('retryAfterMilliseconds' in reservation) {
-      throw tryAgainLater('rate-limited', 'Too many attempts', reservation.retryAfterMilliseconds)
-    }
-    const [result] = await Promise.allSettled([work()])
-    await reservation.settle(outcomeOf(result))
-    if (result.status === 'rejected') throw result.reason
-    return result.value
-  }
-
-  function loginCounters (account: string, address: string | undefined): Counter[] {
-    const limit = { limit: config.LOGIN_LIMIT_PER_ACCOUNT, windowSeconds: config.LOGIN_WINDOW_SECONDS, isCleared: true }
-    // Without an address an account's limit is one for all callers: there is never one bucket for everybody.
-    const withoutAddress = { ...limit, key: `login:${account}` }
-    if (config.CLIENT_ADDRESS_HEADER === undefined) return [withoutAddress]
-    const ceiling = {
-      key: `login:${account}:ceiling`,
-      limit: config.LOGIN_CEILING_PER_ACCOUNT,
-      windowSeconds: config.LOGIN_CEILING_WINDOW_SECONDS,
-      isCleared: true
-    }
-    if (address === undefined) return [withoutAddress, ceiling]
-    return [
-      { ...limit, key: `login:${account}:${digest(address)}` },
-      ceiling,
-      {
-        key: `login-address:${digest(address)}`,
-        limit: config.LOGIN_LIMIT_PER_ADDRESS,
-        windowSeconds: config.LOGIN_WINDOW_SECONDS,
-        isCleared: false
-      }
-    ]
-  }
-
-  fastify.decorate('throttle', {
-    async login (request, account, verify) {
-      const counters = loginCounters(account, clientAddress(request))
-      return run(counters, verify, (result) => {
-        // Whoever is gone has learnt nothing.
-        if (result.status === 'rejected' || request.callerGone.aborted) return 'returned'
-        return result.value === undefined ? 'failed' : 'succeeded'
-      })
-    },
-
-    async signup (request, create) {
-      const address = clientAddress(request)
-      const counters = address === undefined
-        ? []
-        : [{
-            key: `signup-address:${digest(address)}`,
-            limit: config.SIGNUP_LIMIT_PER_ADDRESS,
-            windowSeconds: config.SIGNUP_WINDOW_SECONDS,
-            isCleared: false
-          }]
-      return run(counters, create, (result) => {
-        const isAnswer = result.status === 'fulfilled'
-          || (result.reason instanceof ActionError && result.reason.code === 'constraint-violation')
-        return isAnswer ? 'failed' : 'returned'
-      })
-    }
-  })
+  fastify.decorate('throttle', await createStore(fastify))
 }
 
-export default fp(throttle, { name: 'throttle', fastify: '5.x', dependencies: ['config', 'digest', 'client-address'] })
+export default fp(throttle, { name: 'throttle', fastify: '5.x', dependencies: ['config'] })

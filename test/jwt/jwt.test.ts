@@ -5,6 +5,7 @@ import Fastify from 'fastify'
 import { decodeJwt, decodeProtectedHeader, importX509, jwtVerify } from 'jose'
 import t from 'tap'
 import type { Test } from 'tap'
+import { claimsOf } from '../../src/claims.ts'
 import config from '../../src/config.ts'
 import jwt from '../../src/jwt/jwt.ts'
 import { parseJwtConfig } from '../../src/sandbox/auth/jwt-config.ts'
@@ -18,7 +19,7 @@ async function tokens (t: Test, secret: string, env: Record<string, string> = {}
   const fastify = Fastify()
   t.teardown(() => fastify.close())
   await fastify.register(config, { env: { ...settings, ...env, HASURA_GRAPHQL_JWT_SECRET: secret } })
-  await fastify.register(jwt)
+  await fastify.register(jwt, { claimsOf })
   return fastify.jwt
 }
 

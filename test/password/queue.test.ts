@@ -6,6 +6,7 @@ import { hash } from '@node-rs/argon2'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { createHashQueue } from '../../src/password/queue.ts'
+import type { QueueSlot } from '../../src/password/queue.ts'
 import { failure, hasuraOf, service, settings } from '../support/service.ts'
 
 /** Work that ends when the test says so, and tells in which order it began. */
@@ -19,12 +20,16 @@ function jobs () {
   return { begun, ends, job }
 }
 
+async function runOnce<Result> (slot: QueueSlot, work: () => Promise<Result>): Promise<Result> {
+  return slot.run(work).finally(slot.release)
+}
+
 /** A queue, and a shorthand for entering it and running something at once. */
 function queueOf (concurrency: number, maxWait: number, hashTime: number) {
   const queue = createHashQueue(concurrency, maxWait, hashTime)
   return {
     ...queue,
-    run: async <Result>(work: () => Promise<Result>, signal?: AbortSignal) => queue.enter(signal).run(work)
+    run: async <Result>(work: () => Promise<Result>, signal?: AbortSignal) => runOnce(queue.enter(signal), work)
   }
 }
 
@@ -74,14 +79,14 @@ t.test('who would wait too long, by the time of a hash, is refused at once', asy
 t.test('who is let in counts from the beginning, and no longer than until it leaves', async (t) => {
   const { enter, running, waiting } = queueOf(1, 3000, 2000)
   const { ends, job } = jobs()
-  const first = enter().run(job(1))
+  const first = runOnce(enter(), job(1))
   const places = [enter()]
   t.throws(() => enter(), { code: 'overloaded' })
   t.strictSame([running(), waiting()], [1, 0])
-  places.pop()?.leave()
+  places.pop()?.release()
   places.push(enter())
   t.throws(() => enter(), { code: 'overloaded' })
-  const all = Promise.all([first, ...places.map(async place => place.run(async () => 2))])
+  const all = Promise.all([first, ...places.map(async place => runOnce(place, async () => 2))])
   t.strictSame([running(), waiting()], [1, 1])
   await tick()
   ends.pop()?.()
@@ -95,7 +100,7 @@ t.test('while nothing is hashed, who waits for Hasura keeps nobody out; of those
   const { ends, job } = jobs()
   const places = Array.from({ length: 1024 }, () => enter())
   t.throws(() => enter(), { code: 'overloaded', headers: { 'retry-after': '5' } }, 'as many as memory allows')
-  const all = Promise.allSettled(places.map(async (place, index) => place.run(job(index))))
+  const all = Promise.allSettled(places.map(async (place, index) => runOnce(place, job(index))))
   await tick()
   ends.shift()?.()
   await tick()
@@ -123,7 +128,7 @@ t.test('the wait goes by the measured time of a hash, and by the first guess onl
     const running = run(job(1))
     await tick()
     if (isRefused) t.throws(() => enter(), { code: 'overloaded', headers: { 'retry-after': '10' } })
-    else enter().leave()
+    else enter().release()
     ends.shift()?.()
     await running
     // A tenth of each new one counts: of the guess there is an eighth left.

@@ -374,7 +374,7 @@ t.test('a setting that cannot work stops the start', async (t) => {
 
 t.test('memory holds no more than its cap, and forgets the lowest counts first', async (t) => {
   const store = createMemoryStore(1000)
-  const counter = (key: string) => ({ key, limit: 3, windowSeconds: 60, isCleared: true })
+  const counter = (key: string) => ({ key, limit: 3, windowSeconds: 60, counts: ['failed'] })
   const fail = async (key: string): Promise<boolean> => {
     const reservation = await store.reserve([counter(key)])
     if ('retryAfterMilliseconds' in reservation) return false
@@ -390,7 +390,7 @@ t.test('memory holds no more than its cap, and forgets the lowest counts first',
 t.test('memory drops windows that have ended before any other', async (t) => {
   const store = createMemoryStore(1000)
   const enter = async (key: string, windowSeconds: number) => (
-    store.reserve([{ key, limit: 1, windowSeconds, isCleared: true }])
+    store.reserve([{ key, limit: 1, windowSeconds, counts: ['failed'] }])
   )
   for (let i = 0; i < 999; i++) await enter(`short ${i}`, 0.001)
   await enter('long', 60)

@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -8,39 +9,91 @@ import type { Test } from 'tap'
 import { parse } from 'yaml'
 import { configSchema } from '../src/config.ts'
 import { temporaryFolder } from './support/folders.ts'
-import { hasuraOf, settings } from './support/service.ts'
+import { hasuraOf, serverOf, settings } from './support/service.ts'
+
+interface Mount { type: string, source: string, read_only: boolean, bind?: { create_host_path: boolean } }
 
 interface Service {
+  restart: string
+  security_opt: string[]
+  read_only?: boolean
+  cap_drop?: string[]
   stop_grace_period?: string
   ports?: string[]
-  volumes?: string[]
+  volumes?: Array<Mount | string>
   environment: Record<string, string>
+  healthcheck?: { test: string[] }
+}
+
+interface Job {
+  'timeout-minutes': number
+  'steps': Array<{ uses?: string, run?: string }>
 }
 
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<'start' | 'dev', string> }
 const text = readFileSync('compose.yaml', 'utf8')
 const { services } = parse(text) as { services: Record<'postgres' | 'graphql-engine' | 'auth', Service> }
 
-t.test('compose publishes on loopback alone and mounts what is there', async (t) => {
-  for (const { ports = [], volumes = [] } of Object.values(services)) {
-    for (const port of ports) t.match(port, /^127\.0\.0\.1:/)
-    for (const volume of volumes.filter(volume => volume.startsWith('.'))) {
-      const [source = ''] = volume.split(':')
-      // Keys are made by whoever needs some, and never committed.
-      const isIgnored = readFileSync('.gitignore', 'utf8').split('\n').includes(`${source.slice(1)}/`)
-      t.ok(existsSync(source) || isIgnored, volume)
-    }
-  }
+t.test('compose publishes ports on loopback only', async (t) => {
+  const ports = Object.values(services).flatMap(({ ports = [] }) => ports)
+  t.ok(ports.length > 0)
+  for (const port of ports) t.match(port, /^127\.0\.0\.1:/)
 })
 
-t.test('every secret that compose wants is in .env.example', async (t) => {
+t.test('compose mounts folders of the repository read-only, and never lets Docker create one as root', async (t) => {
+  const mounts = Object.values(services).flatMap(({ volumes = [] }) => volumes)
+  t.strictSame(mounts.filter(mount => typeof mount === 'string'), ['postgres:/var/lib/postgresql/data'], 'a named volume')
+  const folders = mounts.filter(mount => typeof mount !== 'string')
+  t.strictSame(folders.map(({ source }) => source), ['./hasura/metadata', './hasura/migrations', './keys'])
+  for (const { source, ...mount } of folders) {
+    t.match(mount, { type: 'bind', read_only: true, bind: { create_host_path: false } }, source)
+    t.ok(readdirSync(source).length > 0, `${source} is in the repository`)
+  }
+  t.match(readFileSync('keys/.gitignore', 'utf8'), /^\*$/m, 'keys are never committed')
+})
+
+t.test('every container restarts, and gains no privileges', async (t) => {
+  for (const [name, service] of Object.entries(services)) {
+    t.match(service, { restart: 'unless-stopped', security_opt: ['no-new-privileges:true'] }, name)
+  }
+  t.match(services.auth, { read_only: true, cap_drop: ['ALL'] })
+})
+
+t.test('the health check of PostgreSQL uses TCP, which is closed while the database is initialized', async (t) => {
+  t.strictSame(services.postgres.healthcheck?.test, ['CMD', 'pg_isready', '-h', '127.0.0.1', '-U', 'postgres'])
+})
+
+t.test('the health check of Hasura needs only bash, and passes only if the answer is 200', async (t) => {
+  const [kind, shell, ...args] = services['graphql-engine'].healthcheck?.test ?? []
+  t.strictSame([kind, shell], ['CMD', 'bash'])
+  const check = async (port: string): Promise<boolean> => {
+    // Compose reads $$ as $.
+    const command = args.map(arg => arg.replaceAll('$$', '$').replace('8080', port))
+    // Without a PATH it finds no other program.
+    const child = spawn('/bin/bash', command, { env: { PATH: '' }, stdio: 'ignore' })
+    const [status] = await once(child, 'exit') as [number]
+    return status === 0
+  }
+  for (const status of [200, 500, 503, 204]) {
+    const asked: Array<string | undefined> = []
+    const url = await serverOf(t, (request, response) => {
+      asked.push(request.url)
+      response.writeHead(status).end('OK')
+    })
+    t.equal(await check(new URL(url).port), status === 200, `${status}`)
+    t.strictSame(asked, ['/healthz?strict=true'])
+  }
+  t.equal(await check('1'), false, 'nothing listens')
+})
+
+t.test('.env.example has every secret that compose requires', async (t) => {
   const example = readFileSync('.env.example', 'utf8')
   const names = Array.from(text.matchAll(/\$\{(\w+):\?/g), ([, name]) => name ?? '')
   t.strictSame(names.length, 4)
   for (const name of names) t.match(example, new RegExp(`^#?${name}=`, 'm'))
 })
 
-t.test('Hasura gets every variable that its metadata reads', async (t) => {
+t.test('compose passes Hasura every variable that its metadata reads', async (t) => {
   const actions = readFileSync('hasura/metadata/actions.yaml', 'utf8')
   const databases = readFileSync('hasura/metadata/databases/databases.yaml', 'utf8')
   const wanted = `${actions}${databases}`.matchAll(/\{\{(\w+)\}\}|(?:value_)?from_env: (\w+)/g)
@@ -49,35 +102,35 @@ t.test('Hasura gets every variable that its metadata reads', async (t) => {
   for (const name of names) t.ok(services['graphql-engine'].environment[name], name)
 })
 
-t.test('the service gets every variable of .env', async (t) => {
+t.test('compose passes the service every variable of the schema', async (t) => {
   const names = Object.keys(configSchema.properties).filter(name => !['HOST', 'PORT'].includes(name))
   for (const name of names) t.ok(services.auth.environment[name], name)
 })
 
-t.test('both sides get the same secrets', async (t) => {
+t.test('compose passes both sides the same secrets', async (t) => {
   for (const name of ['HASURA_GRAPHQL_ADMIN_SECRET', 'HASURA_GRAPHQL_JWT_SECRET', 'ACTION_SECRET']) {
     t.match(services['graphql-engine'].environment[name], `\${${name}`)
     t.equal(services.auth.environment[name], `\${${name}}`)
   }
 })
 
-t.test('the image copies what is there, is not root, and has node as its process', async (t) => {
+t.test('the image copies existing files, runs as a numeric user, and starts node itself', async (t) => {
   const dockerfile = readFileSync('Dockerfile', 'utf8')
   for (const [, sources = ''] of dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)) {
     for (const source of sources.split(' ')) t.ok(existsSync(source), source)
   }
-  t.match(dockerfile, /^USER node$/m)
-  t.strictSame(JSON.parse(/^CMD (.*)$/m.exec(dockerfile)?.[1] ?? ''), scripts.start.split(' '), 'the command of npm start')
+  t.match(dockerfile, /^USER [1-9]\d*:[1-9]\d*$/m, 'Kubernetes checks runAsNonRoot only for a number')
+  t.strictSame(JSON.parse(/^CMD (.*)$/m.exec(dockerfile)?.[1] ?? ''), scripts.start.split(' '), 'as npm start')
   t.match(dockerfile, /SIGNUP_PASSWORD_FIELD=redacted/)
 })
 
 interface Process { url: string, threads: () => number }
 
-/** Starts the service with a command of package.json, as somebody with nothing else in the environment. */
+/** Starts the service with a script of package.json and an otherwise empty environment. */
 async function startWith (t: Test, command: string, cwd: string, env: Record<string, string>): Promise<Process> {
   const variables = { ...settings, PORT: '0', PATH: `${resolve('node_modules/.bin')}:${String(process.env['PATH'])}`, ...env }
   const assignments = Object.entries(variables).map(([name, value]) => `${name}=${value}`)
-  // A group, because tsx has a child.
+  // In a process group of its own, because tsx starts a child.
   const child = spawn('env', ['-i', ...assignments, ...command.split(' ')], { cwd, detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => { if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL') })
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
@@ -91,9 +144,9 @@ async function startWith (t: Test, command: string, cwd: string, env: Record<str
   throw new Error(`${command} ended`)
 }
 
-const noProc = existsSync('/proc/self/task') ? false : 'only Linux tells how many threads a process has'
+const noProc = existsSync('/proc/self/task') ? false : 'the threads of a process are counted in /proc, on Linux'
 
-t.test('in development and in production there is a thread for each hash at once, and no more', { skip: noProc }, async (t) => {
+t.test('in development and in production there is one thread for each concurrent hash', { skip: noProc }, async (t) => {
   const { url: hasura } = await hasuraOf(t, { UserByEmail: { data: { user: [] } } })
   const production = temporaryFolder(t)
   symlinkSync(resolve('node_modules'), join(production, 'node_modules'))
@@ -104,7 +157,7 @@ t.test('in development and in production there is a thread for each hash at once
   for (const [command, cwd] of [[scripts.start, production], [scripts.dev, development]] as const) {
     const unset = { variables: {}, hashes: availableParallelism() }
     for (const { variables, hashes } of [unset, { variables: { PASSWORD_CONCURRENCY: '9' }, hashes: 9 }]) {
-      // Long enough that all are running before the first has ended.
+      // Slow enough that all of them run before the first one ends.
       const env = { ...variables, HASURA_GRAPHQL_ENDPOINT: hasura, ARGON2_MEMORY_KIB: '16384', ARGON2_PASSES: '16' }
       const { url, threads } = await startWith(t, command, cwd, env)
       const before = threads()
@@ -118,13 +171,25 @@ t.test('in development and in production there is a thread for each hash at once
         return status
       }))
       t.ok(attempts.every(status => status === 401), command)
-      // The first one is made at the start; Node.js has a few more of its own for each.
+      // The first thread starts with the service. Threads of Node.js itself are in both counts.
       t.equal(threads() - before, hashes - 1, `${command} ${JSON.stringify(variables)}`)
     }
   }
 })
 
-t.test('compose waits longer than the service may take to end', async (t) => {
+t.test('compose gives the service longer to stop than it takes at most', async (t) => {
   const { SHUTDOWN_DELAY_SECONDS: delay, SHUTDOWN_GRACE_SECONDS: grace } = configSchema.properties
   t.ok(Number.parseInt(String(services.auth.stop_grace_period)) > delay.default + grace.default)
+})
+
+t.test('CI runs .ci/run with time limits, and pins every action to a commit', async (t) => {
+  const workflow = parse(readFileSync('.github/workflows/ci.yml', 'utf8')) as { concurrency: object, jobs: Record<string, Job> }
+  t.ok(workflow.concurrency)
+  const jobs = Object.values(workflow.jobs)
+  for (const job of jobs) t.ok(job['timeout-minutes'] > 0)
+  const steps = jobs.flatMap(({ steps }) => steps)
+  t.ok(steps.some(({ run }) => run === '.ci/run'))
+  const actions = steps.flatMap(({ uses = [] }) => uses)
+  t.ok(actions.length > 0)
+  for (const action of actions) t.match(action, /^[\w-]+\/[\w-]+@[\da-f]{40}$/)
 })

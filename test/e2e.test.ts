@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { buildSchema, parse, validate } from 'graphql'
 import { decodeJwt } from 'jose'
 import t from 'tap'
-import { introspect } from '../src/sandbox/graphql/introspect.ts'
+import { introspect } from '../src/sandbox/introspect.ts'
 import { request, sandbox } from './support/sandbox.ts'
 import { failure, settings } from './support/service.ts'
 

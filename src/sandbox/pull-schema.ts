@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { introspect } from './graphql/introspect.ts'
+import { introspect } from './introspect.ts'
 import { startSandbox } from './sandbox.ts'
 
 async function pull (): Promise<string> {

@@ -10,7 +10,7 @@ import type { Log } from './database/database.ts'
 import { createExecute } from './graphql/execute.ts'
 import { createGraphqlServer } from './graphql/graphql-server.ts'
 import { loadMetadata } from './metadata/metadata.ts'
-import { createAuthenticate } from './auth/session.ts'
+import { createAuthenticate } from './auth/authenticate.ts'
 import { checkPermissions } from './database/sql.ts'
 
 const project = fileURLToPath(new URL('../../', import.meta.url))

@@ -1,10 +1,10 @@
-import { HasuraFault, jsonType } from '../graphql/fault.ts'
-import { lookUp } from './json-path.ts'
+import { HasuraFault } from '../fault.ts'
+import { jsonType } from '../json.ts'
+import type { Json } from '../json.ts'
+import { lookUp } from './claims-path.ts'
 import type { JwtConfig, MappedClaim } from './jwt-config.ts'
 
-export type Json = Record<string, unknown>
-
-export interface HasuraClaims { allowedRoles: string[], defaultRole: string, variables: Record<string, string> }
+export interface SessionClaims { allowedRoles: string[], defaultRole: string, variables: Record<string, string> }
 
 const registered = ['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti']
 
@@ -12,7 +12,7 @@ function invalidClaims (message: string): never {
   throw new HasuraFault('jwt-invalid-claims', message)
 }
 
-function readClaims (claims: Json): HasuraClaims {
+function readClaims (claims: Json): SessionClaims {
   const named = Object.entries(claims).map(([name, value]): [string, unknown] => [name.toLowerCase(), value])
   const { 'x-hasura-allowed-roles': allowed, 'x-hasura-default-role': defaultRole, ...others } = Object.fromEntries(
     named.filter(([name]) => name.startsWith('x-hasura-'))
@@ -58,7 +58,7 @@ function readMapped (payload: Json, map: Record<string, MappedClaim>): Json {
  *
  * @throws HasuraFault with Hasura's words
  */
-export function findClaims (payload: Json, { map, namespace, isStringified }: JwtConfig): HasuraClaims {
+export function findClaims (payload: Json, { map, namespace, isStringified }: JwtConfig): SessionClaims {
   if (map !== undefined) return readClaims(readMapped(payload, map))
   const unregistered = Object.fromEntries(Object.entries(payload).filter(([name]) => !registered.includes(name)))
   const found = 'key' in namespace ? unregistered[namespace.key] : lookUp(namespace.path, unregistered)

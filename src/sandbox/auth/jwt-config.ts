@@ -1,11 +1,11 @@
 import { createPublicKey, createSecretKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { z } from 'zod'
-import { parsePath } from './json-path.ts'
-import type { Path } from './json-path.ts'
+import { parsePath } from './claims-path.ts'
+import type { Path } from './claims-path.ts'
 
 /** Bytes of an HMAC key below which an algorithm refuses it. */
-export const hmacBytes: Record<string, number> = { HS256: 32, HS384: 48, HS512: 64 }
+export const minimumHmacBytes: Record<string, number> = { HS256: 32, HS384: 48, HS512: 64 }
 const asymmetric = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'Ed25519']
 
 /** RFC 3986: its parts by appendix B, each held against its characters. */
@@ -24,11 +24,11 @@ function isUri (value: string): boolean {
 }
 
 /** RFC 7519, section 2: a StringOrURI with a colon in it must be a URI. */
-export function isStringOrUri (value: unknown): value is string {
+export function isJwtStringOrUri (value: unknown): value is string {
   return typeof value === 'string' && (!value.includes(':') || isUri(value))
 }
 
-const stringOrUri = z.string().refine(isStringOrUri, 'invalid URI')
+const stringOrUri = z.string().refine(isJwtStringOrUri, 'invalid URI')
 const role = z.string().min(1)
 
 /** A literal, or a path with what stands in for a claim that is not there. */
@@ -80,7 +80,7 @@ function readPem (pem: string): KeyObject {
 }
 
 function readKey (type: unknown, key: string): KeyObject {
-  const bytes = hmacBytes[String(type)]
+  const bytes = minimumHmacBytes[String(type)]
   if (bytes === undefined) {
     if (asymmetric.includes(String(type))) return readPem(key)
     throw new Error(`Invalid JWK: Key type: ${String(type)} is not supported`)

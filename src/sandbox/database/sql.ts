@@ -1,8 +1,8 @@
 import type { PGlite, Transaction } from '@electric-sql/pglite'
 import type { Column, TrackedTable } from './catalogue.ts'
-import { HasuraFault } from '../graphql/fault.ts'
-import type { Json } from '../metadata/metadata.ts'
-import type { Session } from '../auth/session.ts'
+import { HasuraFault } from '../fault.ts'
+import type { Json } from '../json.ts'
+import type { Session } from '../auth/authenticate.ts'
 
 export type Row = Record<string, unknown>
 export type Database = Pick<PGlite | Transaction, 'query'>

@@ -1,7 +1,9 @@
 import { getNullableType, isListType, isNonNullType, isObjectType } from 'graphql'
 import type { GraphQLOutputType } from 'graphql'
-import { HasuraFault, jsonType } from './fault.ts'
-import type { Action, Json } from '../metadata/metadata.ts'
+import { HasuraFault } from '../fault.ts'
+import { jsonType } from '../json.ts'
+import type { Json } from '../json.ts'
+import type { Action } from '../metadata/metadata.ts'
 
 /** What is wrong with a webhook's answer for the type that the action declares, in Hasura's words. */
 function findMismatch (value: unknown, type: GraphQLOutputType): string | undefined {
@@ -49,7 +51,7 @@ function refusalOf (body: unknown, internal: unknown): HasuraFault {
  * @returns the value of the action's field
  * @throws HasuraFault for every answer that is no such value
  */
-export function readAnswer (
+export function readWebhookAnswer (
   { field }: Action, status: number, text: string, internal: (error: string, body: unknown) => unknown
 ): unknown {
   const unexpected = (message: string, error: string, body: unknown): HasuraFault => (

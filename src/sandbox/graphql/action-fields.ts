@@ -1,48 +1,12 @@
-import { readFileSync } from 'node:fs'
 import {
-  buildASTSchema, getNamedType, GraphQLList, GraphQLNonNull, GraphQLObjectType, GraphQLScalarType, isLeafType,
-  isListType, isNonNullType, isObjectType, isScalarType, isSpecifiedScalarType, Kind, parse
+  GraphQLList, GraphQLNonNull, GraphQLObjectType, GraphQLScalarType, isListType, isNonNullType, isObjectType,
+  isScalarType, isSpecifiedScalarType
 } from 'graphql'
-import type {
-  DefinitionNode, GraphQLField, GraphQLInputType, GraphQLNamedType, GraphQLOutputType, ObjectTypeDefinitionNode
-} from 'graphql'
+import type { GraphQLInputType, GraphQLNamedType, GraphQLOutputType } from 'graphql'
 import type { Action } from '../metadata/metadata.ts'
 import type { Fields } from './table-types.ts'
-import { postgresScalars, scalarNamed } from './types.ts'
+import { scalarNamed } from './types.ts'
 import type { Memo } from './types.ts'
-
-/**
- * Reads the metadata's `actions.graphql`.
- *
- * @returns a function from an action's name to its field
- * @throws Error that names what the sandbox does not support
- */
-export function readActionFields (file: string): (action: string) => GraphQLField<unknown, unknown> {
-  const { definitions } = parse(readFileSync(file, 'utf8'))
-  const isMutation = (node: DefinitionNode): node is ObjectTypeDefinitionNode => (
-    node.kind === Kind.OBJECT_TYPE_DEFINITION && node.name.value === 'Mutation'
-  )
-  // Hasura's CLI writes a block `type Mutation` for every action; in SDL all but the first are extensions.
-  const [first, ...others] = definitions.filter(isMutation)
-  const schema = buildASTSchema({
-    kind: Kind.DOCUMENT,
-    definitions: [
-      ...parse(postgresScalars.map(name => `scalar ${name}`).join('\n')).definitions,
-      ...definitions.filter(node => node === first || !isMutation(node)),
-      ...others.map(node => ({ ...node, kind: Kind.OBJECT_TYPE_EXTENSION as const }))
-    ]
-  })
-  if (schema.getQueryType()) throw new Error(`The sandbox does not support type Query in ${file}`)
-
-  return (name) => {
-    const field = schema.getMutationType()?.getFields()[name]
-    if (field === undefined) throw new Error(`The action ${name} is not declared in ${file}`)
-    const output = getNamedType(field.type)
-    const isLeaf = ({ type }: { type: GraphQLOutputType }): boolean => isLeafType(getNamedType(type))
-    if (isObjectType(output) && Object.values(output.getFields()).every(isLeaf)) return field
-    throw new Error(`The sandbox does not support ${output.name} as the answer of an action in ${file}`)
-  }
-}
 
 /** The schema's own scalar in the place of the contract's: of one name there is one, which tables may use, too. */
 function leafOf<T extends GraphQLNamedType> (type: T, memo: Memo): T | GraphQLScalarType {
@@ -54,7 +18,7 @@ function inputOf (type: GraphQLInputType, memo: Memo): GraphQLInputType {
   return isListType(type) ? new GraphQLList(inputOf(type.ofType, memo)) : leafOf(type, memo)
 }
 
-/** An action's type; if `lenient`, its scalars take any value: it is `readAnswer` that checks what Hasura checks. */
+/** An action's type. If `lenient`, its scalars take any value: `readWebhookAnswer` checks what Hasura checks. */
 function outputOf (type: GraphQLOutputType, memo: Memo, lenient: boolean): GraphQLOutputType {
   if (isNonNullType(type)) {
     const nullable = outputOf(type.ofType, memo, lenient)

@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { gunzipSync } from 'node:zlib'
 import { request } from 'undici'
-import { readAnswer } from './action-answer.ts'
-import { HasuraFault } from './fault.ts'
-import type { Action, Json } from '../metadata/metadata.ts'
-import type { Session } from '../auth/session.ts'
+import { readWebhookAnswer } from './action-answer.ts'
+import { HasuraFault } from '../fault.ts'
+import type { Json } from '../json.ts'
+import type { Action } from '../metadata/metadata.ts'
+import type { Session } from '../auth/authenticate.ts'
 
 export interface Caller { session: Session, headers: IncomingHttpHeaders, query: string }
 export type CallAction = (action: Action, input: Json, caller: Caller) => Promise<{ value: unknown, cookies: string[] }>
@@ -118,7 +119,9 @@ export function createCallAction (actions: Action[], variables: Variables): Call
 
     const { status, headers: received, text } = response
     const relayed = Object.entries(received).map(([name, value]) => ({ name, value: String(value) }))
-    const value = readAnswer(action, status, text, (error, body) => internal(error, { status, body, headers: relayed }))
+    const value = readWebhookAnswer(action, status, text, (error, body) => (
+      internal(error, { status, body, headers: relayed })
+    ))
     return { value, cookies: [received['set-cookie'] ?? []].flat() }
   }
 }

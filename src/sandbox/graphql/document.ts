@@ -2,7 +2,7 @@ import { getNamedType, getOperationAST, isObjectType, Kind, OperationTypeNode, p
 import type {
   DocumentNode, FragmentDefinitionNode, GraphQLObjectType, GraphQLSchema, OperationDefinitionNode, SelectionSetNode
 } from 'graphql'
-import { HasuraFault } from './fault.ts'
+import { HasuraFault } from '../fault.ts'
 
 interface Selected { name: string, parent: GraphQLObjectType, path: string }
 

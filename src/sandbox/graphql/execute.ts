@@ -6,20 +6,13 @@ import type { CallAction } from './action.ts'
 import type { TrackedTable } from '../database/catalogue.ts'
 import { readOperation } from './document.ts'
 import type { Operation } from './document.ts'
-import { HasuraFault, sqlFault } from './fault.ts'
-import type { Action, Json } from '../metadata/metadata.ts'
+import { sqlFault } from '../database/sql-fault.ts'
+import { HasuraFault } from '../fault.ts'
+import type { Json } from '../json.ts'
+import type { Action } from '../metadata/metadata.ts'
+import type { Context } from './context.ts'
 import { createSchema } from './schema.ts'
-import type { Session } from '../auth/session.ts'
-import type { Database } from '../database/sql.ts'
-
-/** What the resolvers of one request work with. */
-export interface Context {
-  session: Session
-  database: Database
-  /** Runs a table's mutation; what it wrote is undone where it throws. */
-  write: <T>(mutate: (db: Database) => Promise<T>) => Promise<T>
-  call: (action: Action, input: Json) => Promise<unknown>
-}
+import type { Session } from '../auth/authenticate.ts'
 
 export interface Request { query: string, variables: Json | null, operationName: string | null }
 export interface Client { session: Session, headers: IncomingHttpHeaders }

@@ -3,8 +3,8 @@ import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { Execute, Request } from './execute.ts'
-import { HasuraFault } from './fault.ts'
-import type { Authenticate, Session } from '../auth/session.ts'
+import { HasuraFault } from '../fault.ts'
+import type { Authenticate, Session } from '../auth/authenticate.ts'
 
 const requestSchema = z.object({
   query: z.string(),

@@ -1,8 +1,9 @@
-import { accessOf } from '../auth/access.ts'
+import { accessOf } from '../database/permissions.ts'
 import type { TrackedTable } from '../database/catalogue.ts'
-import { HasuraFault, sqlFault } from './fault.ts'
-import type { Json } from '../metadata/metadata.ts'
-import type { Session } from '../auth/session.ts'
+import { sqlFault } from '../database/sql-fault.ts'
+import { HasuraFault } from '../fault.ts'
+import type { Json } from '../json.ts'
+import type { Session } from '../auth/authenticate.ts'
 import { compileWhere, parameter, quote, resolveValue, statement, tableName } from '../database/sql.ts'
 import type { Database, Row, Statement } from '../database/sql.ts'
 

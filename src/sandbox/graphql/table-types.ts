@@ -3,10 +3,10 @@ import type {
   GraphQLFieldConfig, GraphQLFieldConfigArgumentMap, GraphQLInputFieldConfigMap, GraphQLInputType,
   GraphQLOutputType, ThunkObjMap
 } from 'graphql'
-import { accessOf, grantedColumns } from '../auth/access.ts'
+import { accessOf, grantedColumns } from '../database/permissions.ts'
 import type { Column, TrackedTable } from '../database/catalogue.ts'
-import type { Context } from './execute.ts'
-import type { Json } from '../metadata/metadata.ts'
+import type { Context } from './context.ts'
+import type { Json } from '../json.ts'
 import { select } from '../database/sql.ts'
 import type { Row, SelectArguments } from '../database/sql.ts'
 import { comparisonOf, enumOf, orderByOf, scalarOf } from './types.ts'

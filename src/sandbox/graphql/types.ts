@@ -25,12 +25,6 @@ export function createMemo (): Memo {
   }
 }
 
-/** Types of PostgreSQL under their names in GraphQL, which the types of an action may use without declaring them. */
-export const postgresScalars = [
-  'bigint', 'bytea', 'date', 'float8', 'json', 'jsonb', 'numeric', 'smallint', 'time', 'timestamp', 'timestamptz', 'timetz',
-  'uuid'
-]
-
 /** A scalar whose values are left to PostgreSQL. */
 export function scalarNamed (name: string, memo: Memo): GraphQLScalarType {
   return memo(name, () => new GraphQLScalarType({ name, parseValue: value => value, parseLiteral }))

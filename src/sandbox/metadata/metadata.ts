@@ -3,9 +3,7 @@ import { dirname, join } from 'node:path'
 import type { GraphQLField } from 'graphql'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { readActionFields } from '../graphql/action-fields.ts'
-
-export type Json = Record<string, unknown>
+import { readActionFields } from './action-declarations.ts'
 
 const json = z.record(z.string(), z.unknown())
 const comment = z.string().optional()

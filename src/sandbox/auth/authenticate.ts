@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { HasuraFault } from '../graphql/fault.ts'
-import { createJwtVerifier } from './jwt.ts'
+import { HasuraFault } from '../fault.ts'
+import { createJwtVerifier } from './verify-jwt.ts'
 import type { TokenPlace } from './jwt-config.ts'
 
 /** Who asks: a role, and Hasura's session variables with lower-case names, `x-hasura-role` always among them. */

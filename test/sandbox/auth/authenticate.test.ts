@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { SignJWT, UnsecuredJWT } from 'jose'
 import t from 'tap'
-import { createAuthenticate } from '../../../src/sandbox/auth/session.ts'
+import { createAuthenticate } from '../../../src/sandbox/auth/authenticate.ts'
 
 const key = 'k'.repeat(64)
 const jwtSecret = JSON.stringify({ type: 'HS256', key, audience: ['app'], issuer: 'auth' })

@@ -3,8 +3,8 @@ import type { KeyObject } from 'node:crypto'
 import { setTimeout as after } from 'node:timers/promises'
 import { SignJWT } from 'jose'
 import t from 'tap'
-import { freshnessOf } from '../../../src/sandbox/auth/jwks.ts'
-import { createAuthenticate } from '../../../src/sandbox/auth/session.ts'
+import { freshnessOf } from '../../../src/sandbox/auth/poll-jwks.ts'
+import { createAuthenticate } from '../../../src/sandbox/auth/authenticate.ts'
 import { serverOf } from '../../support/service.ts'
 
 t.test('an answer is fresh for as long as Hasura takes it to be', async (t) => {

@@ -1,11 +1,13 @@
 import type { KeyObject } from 'node:crypto'
 import { compactVerify } from 'jose'
 import { findClaims } from './jwt-claims.ts'
-import type { HasuraClaims, Json } from './jwt-claims.ts'
-import { hmacBytes, isStringOrUri, parseJwtConfig } from './jwt-config.ts'
+import type { SessionClaims } from './jwt-claims.ts'
+import { minimumHmacBytes, isJwtStringOrUri, parseJwtConfig } from './jwt-config.ts'
 import type { JwtConfig, TokenPlace } from './jwt-config.ts'
-import { HasuraFault, jsonType } from '../graphql/fault.ts'
-import { pollKeys } from './jwks.ts'
+import { HasuraFault } from '../fault.ts'
+import { jsonType } from '../json.ts'
+import type { Json } from '../json.ts'
+import { pollKeys } from './poll-jwks.ts'
 
 /** Those that hs-jose allows by default. */
 const algorithms = [
@@ -31,7 +33,7 @@ function decodePart (part: string): Json {
 function checkTypes (payload: Json): void {
   const check = (claim: string, value: unknown, type: string, parser: string): void => {
     const found = value === undefined ? type : jsonType(value)
-    const isMalformed = parser === 'StringOrURI' && typeof value === 'string' && !isStringOrUri(value)
+    const isMalformed = parser === 'StringOrURI' && typeof value === 'string' && !isJwtStringOrUri(value)
     if (found === type && !isMalformed) return
     const reason = isMalformed ? 'invalid URI' : `expected ${type}, but encountered ${found}`
     refuse(`JWTClaimsSetDecodeError ${JSON.stringify(`Error in $.${claim}: parsing ${parser} failed, ${reason}`)}`)
@@ -71,7 +73,7 @@ function checkIssuer (body: string, { issuer }: JwtConfig): void {
 async function isSigned (token: string, alg: unknown, keys: KeyObject[]): Promise<boolean> {
   for (const key of keys) {
     // A secret is good for the algorithms that it is long enough for.
-    const isTooShort = (key.symmetricKeySize ?? Infinity) < (hmacBytes[String(alg)] ?? 0)
+    const isTooShort = (key.symmetricKeySize ?? Infinity) < (minimumHmacBytes[String(alg)] ?? 0)
     if (isTooShort || !algorithms.includes(String(alg))) continue
     if (await compactVerify(token, key).then(() => true, () => false)) return true
   }
@@ -81,7 +83,7 @@ async function isSigned (token: string, alg: unknown, keys: KeyObject[]): Promis
 export interface JwtVerifier {
   /** Where the client sends its token. */
   place: TokenPlace
-  verify: (token: string) => Promise<HasuraClaims>
+  verify: (token: string) => Promise<SessionClaims>
   /** Ends the polling of a `jwk_url`. */
   close: () => void
 }
@@ -100,7 +102,7 @@ export function createJwtVerifier (secret: string, report: (problem: string) => 
     ? pollKeys(configured.url, report)
     : { keys: () => configured, close: () => { /* nothing polls */ } }
 
-  async function verify (token: string): Promise<HasuraClaims> {
+  async function verify (token: string): Promise<SessionClaims> {
     const parts = token.split('.')
     const [header = '', body = ''] = parts
     checkIssuer(body, config)

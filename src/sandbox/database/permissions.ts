@@ -1,4 +1,4 @@
-import type { Column, TrackedTable } from '../database/catalogue.ts'
+import type { Column, TrackedTable } from './catalogue.ts'
 import type { DeletePermission, InsertPermission, SelectPermission, UpdatePermission } from '../metadata/metadata.ts'
 
 /** What a role may do with a table; what is undefined it may not do at all. */

@@ -53,7 +53,7 @@ This is a sandbox for development, on loopback only: not Hasura, and nothing to 
   GraphiQL       ${sandbox.hasuraUrl}/
   GraphQL API    ${sandbox.hasuraUrl}/v1/graphql
   webhook        ${sandbox.serviceUrl}/signup and /login
-  data           ${sandbox.settings.SANDBOX_DATA_DIR}
+  database       ${sandbox.database}
 
 Things to try, each on one line:
 

@@ -6,7 +6,7 @@ import type { Environment } from '../config.ts'
 import { createCallAction } from './graphql/action.ts'
 import { readCatalogue } from './database/catalogue.ts'
 import { openDatabase } from './database/database.ts'
-import type { Log } from './database/database.ts'
+import type { Log } from './database/migrations.ts'
 import { createExecute } from './graphql/execute.ts'
 import { createGraphqlServer } from './graphql/graphql-server.ts'
 import { loadMetadata } from './metadata/metadata.ts'
@@ -33,6 +33,8 @@ export interface Sandbox {
   serviceUrl: string
   /** The settings that it runs with, defaults included. */
   settings: Environment & typeof developmentDefaults
+  /** Which database it runs on, without its password. */
+  database: string
   close: () => Promise<void>
 }
 
@@ -82,15 +84,15 @@ export async function startSandbox (
       report: log
     })
     opened.push(async () => { endPolling() })
-    const database = await openDatabase(settings.SANDBOX_DATA_DIR, hasura, log)
+    const database = await openDatabase(settings, hasura, log)
     opened.push(database.close)
-    const tables = await readCatalogue(database.db, metadata)
+    const tables = await readCatalogue(database, metadata)
     checkPermissions(tables)
 
     // Each side needs the other's URL; the service's own is known when it listens, before the first action is called.
     const variables = { ...settings, ACTION_BASE_URL: '' }
     const callAction = createCallAction(metadata.actions, variables)
-    const execute = createExecute({ db: database.db, tables, actions: metadata.actions, callAction })
+    const execute = createExecute({ db: database, tables, actions: metadata.actions, callAction })
     const hasuraServer = createGraphqlServer({ authenticate, execute, report: (error) => { log(String(error)) } })
     opened.push(() => hasuraServer.close())
     const hasuraUrl = await listen(hasuraServer, 'SANDBOX_PORT', sandboxPort)
@@ -100,7 +102,7 @@ export async function startSandbox (
     await service.register(app, { env: { ...settings, HASURA_GRAPHQL_ENDPOINT: hasuraUrl, HOST: '127.0.0.1' } })
     const serviceUrl = await listen(service, 'PORT', port)
     variables.ACTION_BASE_URL = serviceUrl
-    return { hasuraUrl, serviceUrl, settings, close }
+    return { hasuraUrl, serviceUrl, settings, database: database.description, close }
   } catch (error) {
     await close()
     throw error

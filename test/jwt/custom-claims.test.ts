@@ -21,13 +21,13 @@ t.test('values become strings, lists become array literals, and nothing becomes 
 })
 
 t.test('PostgreSQL reads back from a literal the list that went in', async (t) => {
-  const { db, close } = await openDatabase(dataFolder(t), hasura, () => { /* quiet */ })
-  t.teardown(close)
+  const db = await openDatabase({ SANDBOX_DATA_DIR: dataFolder(t) }, hasura, () => { /* quiet */ })
+  t.teardown(db.close)
   const unit = fc.oneof(fc.constantFrom('"', '\\', ',', '{', '}', ' ', '\n', 'N', 'U', 'L', '\''), fc.string({ unit: 'grapheme' }))
   // PostgreSQL's text has no NUL.
   const text = fc.array(unit).map(units => units.join('').replaceAll('\0', ''))
   const readBack = async (claim: string | undefined, type: string): Promise<unknown> => (
-    (await db.query<{ list: unknown }>(`SELECT to_json($1::text::${type}) AS list`, [claim])).rows[0]?.list
+    (await db.query<{ list: unknown }>(`SELECT to_json($1::text::${type}) AS list`, [claim ?? null])).rows[0]?.list
   )
   await fc.assert(fc.asyncProperty(fc.array(fc.option(text)), async (list) => {
     t.strictSame(await readBack(toHasuraClaims({ 'x-hasura-list': list })['x-hasura-list'], 'text[]'), list)

@@ -3,7 +3,7 @@ import { openDatabase } from '../../src/sandbox/database/database.ts'
 import { emptyData, hasura, preparedData } from './folders.ts'
 
 const prepare = async (folder: string, project: string): Promise<void> => {
-  const { close } = await openDatabase(folder, project, () => { /* quiet */ })
+  const { close } = await openDatabase({ SANDBOX_DATA_DIR: folder }, project, () => { /* quiet */ })
   await close()
 }
 

@@ -1,4 +1,4 @@
-import type { PGlite } from '@electric-sql/pglite'
+import type { Connection } from './connection.ts'
 import type {
   DeletePermission, InsertPermission, Metadata, SelectPermission, Table, UpdatePermission
 } from '../metadata/metadata.ts'
@@ -72,7 +72,7 @@ interface Entry { metadata: Table, row: CatalogueRow, table: TrackedTable }
  *
  * @throws Error where the metadata names a table, a column or a foreign key that the database does not have
  */
-export async function readCatalogue (db: PGlite, { tables }: Metadata): Promise<TrackedTable[]> {
+export async function readCatalogue (db: Connection, { tables }: Metadata): Promise<TrackedTable[]> {
   const { rows } = await db.query<CatalogueRow>(query)
   const entries = tables.map((metadata): Entry => {
     const { schema, name } = metadata.table

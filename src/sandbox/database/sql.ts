@@ -1,14 +1,13 @@
-import type { PGlite, Transaction } from '@electric-sql/pglite'
 import type { Column, TrackedTable } from './catalogue.ts'
+import type { Connection } from './connection.ts'
 import { HasuraFault } from '../fault.ts'
 import type { Json } from '../json.ts'
 import type { Session } from '../auth/authenticate.ts'
 
 export type Row = Record<string, unknown>
-export type Database = Pick<PGlite | Transaction, 'query'>
 
 /** What a statement is compiled for: its parameters so far, and who asks. */
-export interface Statement { params: unknown[], session: Session, aliases: number }
+export interface Statement { params: Array<string | null>, session: Session, aliases: number }
 
 export function statement (session: Session): Statement {
   return { params: [], session, aliases: 0 }
@@ -153,7 +152,7 @@ function compileOrder (order: unknown): string {
 
 /** Selects the rows that match and that the caller may see, as PostgreSQL writes them in JSON. */
 export async function select (
-  db: Database, table: TrackedTable, session: Session, { where, order_by: order, limit, offset }: SelectArguments
+  db: Connection, table: TrackedTable, session: Session, { where, order_by: order, limit, offset }: SelectArguments
 ): Promise<Row[]> {
   const of = statement(session)
   const condition = all([compileWhere(where ?? {}, table, 't', of), compileFilter(table, 't', of)])

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { PGlite } from '@electric-sql/pglite'
 import { execute, GraphQLError } from 'graphql'
 import type { GraphQLSchema } from 'graphql'
 import type { CallAction } from './action.ts'
 import type { TrackedTable } from '../database/catalogue.ts'
+import type { Database } from '../database/connection.ts'
 import { readOperation } from './document.ts'
 import type { Operation } from './document.ts'
 import { sqlFault } from '../database/sql-fault.ts'
@@ -44,7 +44,8 @@ function stopAtFailure (): <T>(run: () => Promise<T>) => Promise<T> {
 
 /** Runs GraphQL as Hasura does: on the schema of the caller's role, and with the first error alone as the answer. */
 export function createExecute (
-  { db, tables, actions, callAction }: { db: PGlite, tables: TrackedTable[], actions: Action[], callAction: CallAction }
+  { db, tables, actions, callAction }:
+  { db: Database, tables: TrackedTable[], actions: Action[], callAction: CallAction }
 ): Execute {
   const schemas = new Map<string, { strict: GraphQLSchema, lenient: GraphQLSchema }>()
   const schemasOf = (role: string): { strict: GraphQLSchema, lenient: GraphQLSchema } => {

@@ -1,11 +1,12 @@
 import { accessOf } from '../database/permissions.ts'
 import type { TrackedTable } from '../database/catalogue.ts'
+import type { Connection } from '../database/connection.ts'
 import { sqlFault } from '../database/sql-fault.ts'
 import { HasuraFault } from '../fault.ts'
 import type { Json } from '../json.ts'
 import type { Session } from '../auth/authenticate.ts'
 import { compileWhere, parameter, quote, resolveValue, statement, tableName } from '../database/sql.ts'
-import type { Database, Row, Statement } from '../database/sql.ts'
+import type { Row, Statement } from '../database/sql.ts'
 
 export interface OnConflict { constraint: string, update_columns: string[], where?: Json | null }
 
@@ -37,7 +38,7 @@ function compileConflict (table: TrackedTable, conflict: OnConflict, of: Stateme
 }
 
 /** Runs a statement on one row; the caller's transaction undoes it where the permission's check does not hold. */
-async function write (db: Database, sql: string, { params }: Statement, path: string): Promise<Row | null> {
+async function write (db: Connection, sql: string, { params }: Statement, path: string): Promise<Row | null> {
   const { rows: [result] } = await db.query<{ row: Row, allowed: boolean }>(sql, params).catch((error: unknown) => {
     throw sqlFault(error, path)
   })
@@ -48,7 +49,7 @@ async function write (db: Database, sql: string, { params }: Statement, path: st
 
 /** `insert_<table>_one`: the new row; null where `on_conflict` made it do nothing. */
 export async function insertOne (
-  db: Database, table: TrackedTable, session: Session, args: { object: Json, on_conflict?: OnConflict | null }
+  db: Connection, table: TrackedTable, session: Session, args: { object: Json, on_conflict?: OnConflict | null }
 ): Promise<Row | null> {
   const of = statement(session)
   const { insert } = accessOf(table, session.role)
@@ -64,7 +65,7 @@ export async function insertOne (
 
 /** `update_<table>_by_pk`: the row as it is now; null where there is none, or none that the role may update. */
 export async function updateByPk (
-  db: Database, table: TrackedTable, session: Session, args: { pk_columns: Json, _set?: Json | null }
+  db: Connection, table: TrackedTable, session: Session, args: { pk_columns: Json, _set?: Json | null }
 ): Promise<Row | null> {
   const of = statement(session)
   const { update } = accessOf(table, session.role)
@@ -78,7 +79,7 @@ export async function updateByPk (
 
 /** `delete_<table>_by_pk`: the row that was; null where there is none, or none that the role may delete. */
 export async function deleteByPk (
-  db: Database, table: TrackedTable, session: Session, key: Json
+  db: Connection, table: TrackedTable, session: Session, key: Json
 ): Promise<Row | null> {
   const of = statement(session)
   const filter = compileWhere(accessOf(table, session.role).delete?.filter ?? {}, table, 't', of, true)

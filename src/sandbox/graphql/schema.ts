@@ -3,12 +3,13 @@ import type { GraphQLArgumentConfig } from 'graphql'
 import { accessOf, grantedColumns, hasReadableKey } from '../database/permissions.ts'
 import { actionFields } from './action-fields.ts'
 import type { TrackedTable } from '../database/catalogue.ts'
+import type { Connection } from '../database/connection.ts'
 import type { Context } from './context.ts'
 import type { Json } from '../json.ts'
 import type { Action } from '../metadata/metadata.ts'
 import { deleteByPk, insertOne, updateByPk } from './mutations.ts'
 import { select } from '../database/sql.ts'
-import type { Database, Row, SelectArguments } from '../database/sql.ts'
+import type { Row, SelectArguments } from '../database/sql.ts'
 import { createTableTypes, rowsOf } from './table-types.ts'
 import type { Field, Fields, TableTypes } from './table-types.ts'
 import { createMemo } from './types.ts'
@@ -44,7 +45,7 @@ function queryFields (table: TrackedTable, role: string, types: TableTypes): Fie
   }
 }
 
-type Mutate<Args> = (db: Database, table: TrackedTable, session: Context['session'], args: Args) => Promise<Row | null>
+type Mutate<Args> = (db: Connection, table: TrackedTable, session: Context['session'], args: Args) => Promise<Row | null>
 
 /** The mutations of a table; one whose row the role could not select back is left out. */
 function mutationFields (table: TrackedTable, role: string, types: TableTypes): Fields {

@@ -10,15 +10,15 @@ const quiet = (): void => { /* says nothing */ }
 
 t.test('a folder in use is refused, and free again afterwards', async (t) => {
   const folder = dataFolder(t)
-  const first = await openDatabase(folder, hasura, quiet)
-  await t.rejects(openDatabase(folder, hasura, quiet), {
+  const first = await openDatabase({ SANDBOX_DATA_DIR: folder }, hasura, quiet)
+  await t.rejects(openDatabase({ SANDBOX_DATA_DIR: folder }, hasura, quiet), {
     message: `The data folder ${folder} is in use by process ${process.pid}: stop it, or set SANDBOX_DATA_DIR to `
-      + `another folder (if that process is no sandbox, delete ${join(folder, 'lock')})`
+      + `another folder (if that process is not a sandbox, delete ${join(folder, 'lock')})`
   })
   t.equal(readFileSync(join(folder, 'lock'), 'utf8'), String(process.pid))
   await first.close()
   t.strictSame(readdirSync(folder), ['postgres'])
-  const second = await openDatabase(folder, hasura, quiet)
+  const second = await openDatabase({ SANDBOX_DATA_DIR: folder }, hasura, quiet)
   await second.close()
 })
 
@@ -27,9 +27,9 @@ t.test('the lock of a process that is gone is taken over', async (t) => {
   await once(gone, 'exit')
   const folder = dataFolder(t)
   writeFileSync(join(folder, 'lock'), String(gone.pid))
-  const { close } = await openDatabase(folder, hasura, quiet)
+  const db = await openDatabase({ SANDBOX_DATA_DIR: folder }, hasura, quiet)
   t.equal(readFileSync(join(folder, 'lock'), 'utf8'), String(process.pid))
-  await close()
+  await db.close()
   t.notOk(existsSync(join(folder, 'lock')))
 })
 
@@ -38,8 +38,8 @@ t.test('a lock of the own id from before a restart is stale', async (t) => {
   const lock = join(folder, 'lock')
   writeFileSync(lock, String(process.pid))
   utimesSync(lock, 1_000_000_000, 1_000_000_000)
-  const { close } = await openDatabase(folder, hasura, quiet)
-  await close()
+  const db = await openDatabase({ SANDBOX_DATA_DIR: folder }, hasura, quiet)
+  await db.close()
   t.strictSame(readdirSync(folder), ['postgres'])
 })
 
@@ -48,14 +48,14 @@ t.test('what an interrupted preparation left is no database', async (t) => {
   mkdirSync(join(folder, 'preparing'))
   writeFileSync(join(folder, 'preparing', 'PG_VERSION'), '18')
   const lines: string[] = []
-  const { db, close } = await openDatabase(folder, hasura, (line) => { lines.push(line) })
+  const db = await openDatabase({ SANDBOX_DATA_DIR: folder }, hasura, (line) => { lines.push(line) })
   t.match((await db.query('SELECT email FROM "user"')).rows, [{ email: 'admin@site.com' }])
   t.strictSame(lines, [
-    `Preparing PostgreSQL in ${folder}: once, for some ten seconds`,
+    `Preparing PostgreSQL in ${folder}: once, about ten seconds`,
     'Applying migration 1700000000000_init',
     'Applying seed 1700000000000_administrator.sql'
   ])
-  await close()
+  await db.close()
   t.strictSame(readdirSync(folder), ['postgres'])
 })
 
@@ -71,22 +71,22 @@ t.test('migrations are applied in order and once, each whole or not at all', asy
   add('1800000000001_row', 'INSERT INTO step VALUES (1); INSERT INTO step VALUES (2)')
   add('1800000000002_broken', 'INSERT INTO step VALUES (3); INSERT INTO nowhere VALUES (4)')
   const lines: string[] = []
-  await t.rejects(openDatabase(folder, project, (line) => { lines.push(line) }),
+  await t.rejects(openDatabase({ SANDBOX_DATA_DIR: folder }, project, (line) => { lines.push(line) }),
     { message: /1800000000002_broken\/up\.sql: relation "nowhere" does not exist/ })
   add('1800000000002_broken', 'INSERT INTO step VALUES (5)')
-  const { db, close } = await openDatabase(folder, project, (line) => { lines.push(line) })
+  const db = await openDatabase({ SANDBOX_DATA_DIR: folder }, project, (line) => { lines.push(line) })
   t.strictSame((await db.query('SELECT number FROM step ORDER BY number')).rows.map(row => row),
     [{ number: 1 }, { number: 2 }, { number: 5 }])
   t.strictSame(lines, [
     'Applying migration 1800000000000_table', 'Applying migration 1800000000001_row',
     'Applying migration 1800000000002_broken', 'Applying migration 1800000000002_broken'
   ])
-  await close()
+  await db.close()
 })
 
 t.test('in memory nothing is kept and nothing is locked', async (t) => {
-  const { db, close } = await openDatabase('memory://', hasura, quiet)
+  const db = await openDatabase({ SANDBOX_DATA_DIR: 'memory://' }, hasura, quiet)
   t.match((await db.query('SELECT count(*)::int AS count FROM "user"')).rows, [{ count: 1 }])
-  await close()
+  await db.close()
   t.notOk(existsSync('memory:'))
 })

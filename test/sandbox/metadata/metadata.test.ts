@@ -70,8 +70,8 @@ t.test('metadata that do not fit the database stop it, too', async (t) => {
     ['public_user_role.yaml', 'foreign_key_constraint_on: user_id', 'foreign_key_constraint_on: id',
       'The relationship user_role.user needs a foreign key on user_role.id between two tracked tables']
   ]
-  const { db, close } = await openDatabase(dataFolder(t), hasura, () => { /* quiet */ })
-  t.teardown(close)
+  const db = await openDatabase({ SANDBOX_DATA_DIR: dataFolder(t) }, hasura, () => { /* quiet */ })
+  t.teardown(db.close)
   for (const [file, from, to, message] of table) {
     const project = temporaryFolder(t)
     cpSync(hasura, project, { recursive: true })

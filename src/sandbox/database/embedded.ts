@@ -1,0 +1,75 @@
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { PGlite } from '@electric-sql/pglite'
+import type { Transaction } from '@electric-sql/pglite'
+import type { Connection, Database } from './connection.ts'
+import { LockedError, takeLock } from './lock.ts'
+import { applyMigrations } from './migrations.ts'
+import type { Log, Migration } from './migrations.ts'
+
+/** Two processes on one folder would lose rows silently. */
+function lockFolder (folder: string): () => void {
+  mkdirSync(folder, { recursive: true })
+  const lock = join(folder, 'lock')
+  try {
+    return takeLock(lock)
+  } catch (error) {
+    if (!(error instanceof LockedError)) throw error
+    throw new Error(`The data folder ${folder} is ${error.message}: stop it, or set SANDBOX_DATA_DIR to `
+      + `another folder (if that process is not a sandbox, delete ${lock})`)
+  }
+}
+
+/** Creates the database in another place and moves it when it is complete: an interruption leaves no half of one. */
+async function prepare (folder: string, log: Log): Promise<string> {
+  const data = join(folder, 'postgres')
+  if (existsSync(data)) return data
+  log(`Preparing PostgreSQL in ${folder}: once, about ten seconds`)
+  const preparing = join(folder, 'preparing')
+  rmSync(preparing, { recursive: true, force: true })
+  const db = await PGlite.create(preparing)
+  await db.close()
+  renameSync(preparing, data)
+  return data
+}
+
+function connectionOf (db: PGlite | Transaction): Connection {
+  return {
+    query: async <Row>(sql: string, params?: Array<string | null>) => {
+      if (params !== undefined) return db.query<Row>(sql, params)
+      const results = await db.exec(sql)
+      return { rows: (results.at(-1)?.rows ?? []) as Row[] }
+    }
+  }
+}
+
+/**
+ * Opens the embedded PostgreSQL and applies the migrations.
+ *
+ * @param folder - where it keeps its data; `memory://` keeps nothing
+ * @throws Error if another process uses the folder, or a migration fails
+ */
+export async function openEmbedded (folder: string, migrations: Migration[], log: Log): Promise<Database> {
+  const isInMemory = folder === 'memory://'
+  const release = isInMemory ? undefined : lockFolder(folder)
+  const opened: PGlite[] = []
+  const close = async (): Promise<void> => {
+    for (const pglite of opened) await pglite.close()
+    release?.()
+  }
+  try {
+    const pglite = await PGlite.create(isInMemory ? folder : await prepare(folder, log))
+    opened.push(pglite)
+    const db: Database = {
+      ...connectionOf(pglite),
+      description: `the embedded PostgreSQL, data ${isInMemory ? 'in memory' : `in ${folder}`}`,
+      transaction: async run => pglite.transaction(async transaction => run(connectionOf(transaction))),
+      close
+    }
+    await applyMigrations(db, migrations, log)
+    return db
+  } catch (error) {
+    await close()
+    throw error
+  }
+}

@@ -3,17 +3,13 @@ import { normalizeEmail } from '../email.ts'
 import { ActionError } from '../errors.ts'
 import type { CreateUserOutput, MutationSignupArgs } from '../generated/actions.ts'
 import { CreateUserDocument } from '../generated/operations.ts'
-import { HasuraError } from '../hasura/answer.ts'
+import { violatesConstraint } from '../hasura/answer.ts'
 import { registerAction } from '../http/register-action.ts'
 import { checkPasswordPolicy, normalizePassword } from '../password/policy.ts'
 import type { LimitRule } from '../throttle/limit-rule.ts'
 
-/** Not-null and foreign-key violations have the same code as a taken email, so the constraint is looked for by name. */
-const emailConstraint = '"user_email_key"'
-
-function isDuplicateEmail (error: unknown): error is HasuraError {
-  return error instanceof HasuraError && error.code === 'constraint-violation' && error.message.includes(emailConstraint)
-}
+/** Hasura's words when PostgreSQL speaks English. Clients see them in every language. */
+const takenEmail = 'Uniqueness violation. duplicate key value violates unique constraint "user_email_key"'
 
 /** `Signup`: hashes the password, creates the user, answers with the created user. */
 export async function signup (fastify: FastifyInstance): Promise<void> {
@@ -45,7 +41,9 @@ export async function signup (fastify: FastifyInstance): Promise<void> {
       const { insert_user_one: user } = await hasura.request(CreateUserDocument, { email, password }, request)
       return user
     } catch (error) {
-      if (isDuplicateEmail(error)) throw new ActionError('constraint-violation', error.message, { cause: error })
+      if (violatesConstraint(error, 'user_email_key')) {
+        throw new ActionError('constraint-violation', takenEmail, { cause: error })
+      }
       throw error
     }
   }

@@ -3,7 +3,7 @@ import { failure, hasuraOf, service } from '../support/service.ts'
 
 const created = (password: string) => ({ data: { insert_user_one: { id: 7, email: 'a@b.test', password } } })
 
-t.test('the user is created with the normalised email and a hash, and answered as a bare object', async (t) => {
+t.test('creates the user with the normalised email and a hash, and answers the bare object', async (t) => {
   const { url, asked } = await hasuraOf(t, { CreateUser: created('$argon2id$stored') })
   const { call } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
   const answer = await call('/signup', { email: ' A@B.test\n', password: 'a-password' })
@@ -12,21 +12,21 @@ t.test('the user is created with the normalised email and a hash, and answered a
   t.match(asked[0]?.variables, { email: 'a@b.test', password: /^\$argon2id\$v=19\$m=8,t=1,p=1\$/ })
 })
 
-t.test('an answer with a hash in it is not cached', async (t) => {
+t.test('the answer must not be cached: it holds a hash', async (t) => {
   const { url } = await hasuraOf(t, { CreateUser: created('$argon2id$stored') })
   const { inject } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
   const payload = { input: { email: 'a@b.test', password: 'a-password' } }
   t.equal((await inject({ url: '/signup', payload })).headers['cache-control'], 'no-store')
 })
 
-t.test('SIGNUP_PASSWORD_FIELD=redacted keeps the hash to itself', async (t) => {
+t.test('SIGNUP_PASSWORD_FIELD=redacted hides the hash', async (t) => {
   const { url } = await hasuraOf(t, { CreateUser: created('$argon2id$stored') })
   const { call } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url, SIGNUP_PASSWORD_FIELD: 'redacted' })
   const { body } = await call('/signup', { email: 'a@b.test', password: 'a-password' })
   t.strictSame(body, { id: 7, email: 'a@b.test', password: '[redacted]' })
 })
 
-t.test('an email or password that breaks a rule is refused, and Hasura is not asked', async (t) => {
+t.test('an email or password that breaks a rule is refused without a call to Hasura', async (t) => {
   const { url, asked } = await hasuraOf(t, {})
   const { call } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
   const email = failure('validation-failed', 'input.email must be an email address')
@@ -50,7 +50,7 @@ t.test('an email or password that breaks a rule is refused, and Hasura is not as
   t.strictSame(asked, [])
 })
 
-t.test('the bounds themselves are accepted', async (t) => {
+t.test('values at the bounds are accepted', async (t) => {
   const { url, asked } = await hasuraOf(t, { CreateUser: created('x') })
   const { call } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
   for (const [email, password] of [
@@ -61,21 +61,47 @@ t.test('the bounds themselves are accepted', async (t) => {
   t.equal(asked.length, 4)
 })
 
-t.test('a taken email is Hasura\'s own message; any other error of Hasura\'s is internal and logged', async (t) => {
-  const message = 'Uniqueness violation. duplicate key value violates unique constraint "user_email_key"'
-  const error = (message: string, code: string) => ({ errors: [{ message, extensions: { code, path: '$.x' } }] })
+const taken = 'Uniqueness violation. duplicate key value violates unique constraint "user_email_key"'
+const error = (message: string, code = 'constraint-violation') => ({ errors: [{ message, extensions: { code, path: '$.x' } }] })
+
+t.test('a taken email has one answer in every language of PostgreSQL, and counts as a sign-up', async (t) => {
+  for (const message of [
+    taken,
+    'Uniqueness violation. doppelter Schlüsselwert verletzt Unique-Constraint »user_email_key«',
+    'Uniqueness violation. la valeur d\'une clé dupliquée rompt la contrainte unique « user_email_key »',
+    'Uniqueness violation. llave duplicada viola restricción de unicidad «user_email_key»',
+    'Uniqueness violation. повторяющееся значение ключа нарушает ограничение уникальности "user_email_key"',
+    'Uniqueness violation. 重複したキー値は一意性制約"user_email_key"違反となります',
+    'Uniqueness violation. 重复键违反唯一约束"user_email_key"'
+  ]) {
+    const { url } = await hasuraOf(t, { CreateUser: error(message) })
+    const { inject } = await service(t, {
+      HASURA_GRAPHQL_ENDPOINT: url, CLIENT_ADDRESS_HEADER: 'x-client-address', SIGNUP_LIMIT_PER_ADDRESS: '1'
+    })
+    const signup = async () => inject({
+      url: '/signup',
+      headers: { 'x-client-address': '192.0.2.1' },
+      payload: { input: { email: 'a@b.test', password: 'a-password' } }
+    })
+    const { status, body } = await signup()
+    t.strictSame({ status, body }, { status: 400, body: failure('constraint-violation', taken) }, message)
+    t.equal((await signup()).status, 429)
+  }
+})
+
+t.test('any other error of Hasura is internal and logged', async (t) => {
   const internal = { status: 500, body: failure('internal', 'internal error') }
-  const table: Array<[unknown, object]> = [
-    [error(message, 'constraint-violation'), { status: 400, body: failure('constraint-violation', message) }],
-    [error('Not-NULL violation. null value in column "email"', 'constraint-violation'), internal],
-    [error('invalid x-hasura-admin-secret/x-hasura-access-key', 'access-denied'), internal],
-    [error(message, 'unexpected'), internal],
-    [{ data: { insert_user_one: null } }, internal]
-  ]
-  for (const [answer, expected] of table) {
+  for (const answer of [
+    error('Not-NULL violation. null value in column "email"'),
+    error('Uniqueness violation. duplicate key value violates unique constraint "user_email_key_2"'),
+    error('Foreign key violation. insert or update on table "user" violates foreign key constraint "user_default_role_fkey"'),
+    error('invalid x-hasura-admin-secret/x-hasura-access-key', 'access-denied'),
+    error(taken, 'unexpected'),
+    { data: { insert_user_one: null } }
+  ]) {
     const { url } = await hasuraOf(t, { CreateUser: answer })
     const { call, log } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
-    t.strictSame(await call('/signup', { email: 'a@b.test', password: 'a-password' }), expected, JSON.stringify(answer))
-    t.equal(log().some(line => line['level'] === 50), expected === internal)
+    t.strictSame(await call('/signup', { email: 'a@b.test', password: 'a-password' }), internal, JSON.stringify(answer))
+    t.ok(log().some(({ level }) => level === 50))
   }
 })

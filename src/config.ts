@@ -107,13 +107,7 @@ export const configSchema = {
     LOGIN_LIMIT_PER_ACCOUNT: limit(10, 'attempts'),
     LOGIN_LIMIT_PER_ADDRESS: limit(100, 'attempts'),
     LOGIN_WINDOW_SECONDS: seconds(900),
-    LOGIN_CEILING_PER_ACCOUNT: limit(50, 'attempts'),
-    LOGIN_CEILING_WINDOW_SECONDS: seconds(3600),
     SIGNUP_LIMIT_PER_ADDRESS: limit(20, 'sign-ups'),
-    SIGNUP_WINDOW_SECONDS: seconds(3600),
-    THROTTLE_MAX_KEYS: {
-      type: 'integer', minimum: 1000, maximum: 10_000_000, default: 100_000, description: 'a number from 1000 to 10000000'
-    },
     BODY_LIMIT_BYTES: {
       type: 'integer', minimum: 4096, maximum: 1_048_576, default: 16_384, description: 'a number from 4096 to 1048576'
     },

@@ -10,6 +10,12 @@ import type { LimitRule } from '../throttle/limit-rule.ts'
 
 type User = UserByEmailQuery['user'][number]
 
+/**
+ * Failed logins to one account from all addresses together, per hour. It stops one account from being guessed through
+ * many addresses. It is well above LOGIN_LIMIT_PER_ACCOUNT, so that one attacker cannot lock the owner out.
+ */
+const accountCeiling = { limit: 50, windowSeconds: 3600 }
+
 /** `Login`: verifies the password and answers with an access token. */
 export async function login (fastify: FastifyInstance): Promise<void> {
   const { clientAddress, config, digest, hasura, issueTokens, password: passwords } = fastify
@@ -25,12 +31,7 @@ export async function login (fastify: FastifyInstance): Promise<void> {
     if (address === undefined) return [{ ...perAccount, key: `login:${account}` }]
     return [
       { ...perAccount, key: `login:${account}:${digest(address)}` },
-      {
-        ...perAccount,
-        key: `login:${account}:ceiling`,
-        limit: config.LOGIN_CEILING_PER_ACCOUNT,
-        windowSeconds: config.LOGIN_CEILING_WINDOW_SECONDS
-      },
+      { ...perAccount, ...accountCeiling, key: `login:${account}:ceiling` },
       // A success does not reset it: an attacker could log in to an account of their own in between.
       { ...failures, key: `login-address:${digest(address)}`, limit: config.LOGIN_LIMIT_PER_ADDRESS }
     ]

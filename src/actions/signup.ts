@@ -11,6 +11,9 @@ import type { LimitRule } from '../throttle/limit-rule.ts'
 /** Hasura's words when PostgreSQL speaks English. Clients see them in every language. */
 const takenEmail = 'Uniqueness violation. duplicate key value violates unique constraint "user_email_key"'
 
+/** Long enough to slow a script down. A shared network that reaches the limit is not blocked for long. */
+const windowSeconds = 3600
+
 /** `Signup`: hashes the password, creates the user, answers with the created user. */
 export async function signup (fastify: FastifyInstance): Promise<void> {
   const { clientAddress, config, digest, hasura, isCommonPassword, password: passwords } = fastify
@@ -22,7 +25,7 @@ export async function signup (fastify: FastifyInstance): Promise<void> {
     return [{
       key: `signup-address:${digest(address)}`,
       limit: config.SIGNUP_LIMIT_PER_ADDRESS,
-      windowSeconds: config.SIGNUP_WINDOW_SECONDS,
+      windowSeconds,
       counts: ['success', 'constraint-violation']
     }]
   }

@@ -71,8 +71,8 @@ function createRedisClient (url: string) {
 }
 
 async function createStore (fastify: FastifyInstance): Promise<LimitStore> {
-  const { REDIS_URL: url, THROTTLE_MAX_KEYS } = fastify.config
-  const memory = createMemoryStore(THROTTLE_MAX_KEYS)
+  const { REDIS_URL: url } = fastify.config
+  const memory = createMemoryStore()
   if (url === undefined) return memory
   const client = createRedisClient(url)
   // The store reports what fails; without a listener it would end the process.

@@ -13,17 +13,17 @@ import { settings } from './support/service.ts'
 const { HASURA_GRAPHQL_ADMIN_SECRET } = settings
 const admin = { 'x-hasura-admin-secret': HASURA_GRAPHQL_ADMIN_SECRET }
 const credentials = { email: 'person@test.com', password: 'a-password' }
-// The compiler and the generator take their time on a busy machine.
+// The compiler and the code generator are slow on a busy machine.
 const slow = { timeout: 180_000 }
 t.setTimeout(360_000)
 
-/** Does in a copy of the project what a text says, up to a running sandbox; the answers come without `data`. */
-async function adapt (t: Test, text: string, data: string, prepare: (cwd: string) => void = () => { /* nothing */ }) {
+/** Follows a page in a copy of the project, and starts the copy's sandbox. Answers are returned without `data`. */
+async function adapt (t: Test, page: string, data: string, prepare: (cwd: string) => void = () => { /* nothing */ }) {
   const cwd = scratch(t)
   prepare(cwd)
-  const commands = follow(t, cwd, text)
+  const commands = follow(t, cwd, readFileSync(page, 'utf8'))
   t.strictSame(commands, ['npm run schema:pull && npm run codegen && npm run types\n'])
-  // A schema that is pulled from a sandbox under way: without one, the command would make a database of its own.
+  // The schema comes from a running sandbox. Without one, the command would prepare a database.
   const { hasuraUrl, close } = await sandbox(t, { project: join(cwd, 'hasura'), env: { SANDBOX_DATA_DIR: data } })
   await run(cwd, commands.join(''), { HASURA_GRAPHQL_ENDPOINT: hasuraUrl, HASURA_GRAPHQL_ADMIN_SECRET })
   await close()
@@ -46,9 +46,8 @@ async function adapt (t: Test, text: string, data: string, prepare: (cwd: string
   }
 }
 
-t.test('a claim of one\'s own, as the README tells it', slow, async (t) => {
-  const readme = readFileSync('README.md', 'utf8')
-  const { ask, signup, login } = await adapt(t, /^## Custom claims\n[^]*?(?=^## )/m.exec(readme)?.[0] ?? '', dataFolder(t))
+t.test('docs/custom-claims.md adds a claim that Hasura\'s permissions read', slow, async (t) => {
+  const { ask, signup, login } = await adapt(t, 'docs/custom-claims.md', dataFolder(t))
   const { Signup: user } = await signup() as { Signup: { id: number } }
   const projects = '{ project { name } }'
 
@@ -73,11 +72,10 @@ t.test('a claim of one\'s own, as the README tells it', slow, async (t) => {
   t.strictSame(await ask(projects, bearer), { project: [{ name: 'own' }] })
 })
 
-t.test('one\'s own table of users, as the page tells it', slow, async (t) => {
+t.test('docs/your-own-user-table.md signs up and logs in users of another table', slow, async (t) => {
   const someone = { email: 'someone@test.com', password: 'password-of-before' }
   const digest = await hash(someone.password, 4)
-  const page = readFileSync('docs/your-own-user-table.md', 'utf8')
-  const { ask, signup, login } = await adapt(t, page, dataFolder(t, emptyData), (cwd) => {
+  const { ask, signup, login } = await adapt(t, 'docs/your-own-user-table.md', dataFolder(t, emptyData), (cwd) => {
     const folder = join(cwd, 'hasura/migrations/default/1650000000000_someone')
     mkdirSync(folder)
     writeFileSync(join(folder, 'up.sql'), `INSERT INTO public.users (email_address, password_digest, role, name)
@@ -88,7 +86,7 @@ t.test('one\'s own table of users, as the page tells it', slow, async (t) => {
   t.match(user, { id: /^[\da-f-]{36}$/, email: credentials.email, password: /^\$argon2id\$/ })
   t.match(await signup(), {
     errors: [{
-      message: 'Uniqueness violation. duplicate key value violates unique constraint "users_email_address_key"',
+      message: 'Uniqueness violation. duplicate key value violates unique constraint "user_email_key"',
       extensions: { code: 'constraint-violation', path: '$' }
     }]
   })

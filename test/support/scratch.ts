@@ -8,9 +8,9 @@ import { temporaryFolder } from './folders.ts'
 import { settings } from './service.ts'
 
 const shell = promisify(execFile)
-const copied = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'codegen.yml', 'graphql', 'hasura', 'src']
+const copied = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'codegen.yml', 'bench', 'graphql', 'hasura', 'src']
 
-/** A copy of the project for changes that must not touch it: what the sandbox, the generator and the compiler read. */
+/** Copies the project without its tests, for changes that must not touch it. Returns the folder. */
 export function scratch (t: Test): string {
   const cwd = temporaryFolder(t)
   for (const path of copied) cpSync(path, join(cwd, path), { recursive: true })
@@ -18,7 +18,39 @@ export function scratch (t: Test): string {
   return cwd
 }
 
-/** The sides of a diff without line numbers: what stands in the file, and what will. */
+/** One instruction of a page. `file` is relative to the project. */
+export type Step = { kind: 'delete', file: string }
+  | { kind: 'write', file: string, content: string }
+  | { kind: 'edit', file: string, diff: string }
+  | { kind: 'run', commands: string, output?: string }
+
+const instruction = new RegExp([
+  /^Delete `(?<deleted>[^`]+)`\.$/,
+  /^(?:`(?<file>[^`]+)`.*:\n\n)?^```(?<language>\w+)\n(?<code>[^]*?)^```$/
+].map(({ source }) => source).join('|'), 'gm')
+
+/**
+ * Reads the instructions of a page, in order:
+ *
+ * - A line that starts with a file name and ends with a colon, then a code block: the new content of the file. A `diff`
+ *   block changes the file instead.
+ * - A line ``Delete `name`.`` deletes the file.
+ * - A `sh` block holds commands. A `json` or `text` block after it shows what the last command prints.
+ */
+export function stepsOf (page: string): Step[] {
+  const steps: Step[] = []
+  for (const { groups: { deleted, file, language = '', code = '' } = {} } of page.matchAll(instruction)) {
+    const last = steps.at(-1)
+    if (deleted !== undefined) steps.push({ kind: 'delete', file: deleted })
+    else if (language === 'sh') steps.push({ kind: 'run', commands: code })
+    else if (file !== undefined) {
+      steps.push(language === 'diff' ? { kind: 'edit', file, diff: code } : { kind: 'write', file, content: code })
+    } else if (last?.kind === 'run' && ['json', 'text'].includes(language)) last.output ??= code
+  }
+  return steps
+}
+
+/** Both sides of a diff that has no line numbers: what the file contains, and what replaces it. */
 function sidesOf (diff: string): [string, string] {
   const lines = diff.split('\n').slice(0, -1)
   const side = (sign: string): string => (
@@ -27,50 +59,46 @@ function sidesOf (diff: string): [string, string] {
   return [side('+'), side('-')]
 }
 
-function edit (t: Test, path: string, diff: string): void {
-  const [before, after] = sidesOf(diff)
-  const parts = readFileSync(path, 'utf8').split(before)
-  t.equal(parts.length, 2, `what is to change stands in ${path} once`)
-  writeFileSync(path, parts.join(after))
-}
-
-const step = /^Delete `(?<deleted>[^`]+)`\.$|^(?:`(?<file>[^`]+)`.*:\n\n)?^```(?<language>\w+)\n(?<code>[^]*?)^```$/gm
-
-/**
- * Does in a copy of the project what a text tells its reader to do. Under a line that begins with a file's name and
- * ends with a colon, a block of code is the whole of that file, and a `diff` what changes in it; the line `Delete` with
- * a file's name does that.
- *
- * @returns the commands that it tells to run
- */
-export function follow (t: Test, cwd: string, text: string): string[] {
-  const commands: string[] = []
-  for (const { groups: { deleted, file, language, code = '' } = {} } of text.matchAll(step)) {
-    const path = join(cwd, deleted ?? file ?? '')
-    if (deleted !== undefined) rmSync(path)
-    else if (language === 'sh') commands.push(code)
-    else if (language === 'diff') edit(t, path, code)
-    else if (file !== undefined) {
-      mkdirSync(dirname(path), { recursive: true })
-      writeFileSync(path, code)
-    }
+/** Changes the files of a copy as a step says. Returns the commands of a `run` step, which it does not run. */
+export function perform (t: Test, cwd: string, step: Step): string[] {
+  if (step.kind === 'run') return [step.commands]
+  const path = join(cwd, step.file)
+  if (step.kind === 'delete') rmSync(path)
+  if (step.kind === 'write') {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, step.content)
   }
-  return commands
+  if (step.kind === 'edit') {
+    const [before, after] = sidesOf(step.diff)
+    const parts = readFileSync(path, 'utf8').split(before)
+    t.equal(parts.length, 2, `${step.file} contains the lines to change exactly once`)
+    writeFileSync(path, parts.join(after))
+  }
+  return []
 }
 
-// Without the variables of tap, which would count these processes in the coverage of the service.
+/** Follows a page in a copy of the project, and returns the commands that the page gives. */
+export function follow (t: Test, cwd: string, page: string): string[] {
+  return stepsOf(page).flatMap(step => perform(t, cwd, step))
+}
+
+// Without tap's variables, which would add these processes to the coverage of the service.
 const environment = (env: Record<string, string>): string[] => (
   ['-i', ...Object.entries({ PATH: process.env['PATH'] ?? '', ...env }).map(([name, value]) => `${name}=${value}`)]
 )
 
-/** Runs commands in the copy; throws, with what they print, where one fails. */
+/**
+ * Runs commands in the copy.
+ *
+ * @throws Error with everything they print, if one of them fails
+ */
 export async function run (cwd: string, commands: string, env: Record<string, string> = {}): Promise<string> {
   const { stdout } = await shell('env', [...environment(env), 'bash', '-ec', commands], { cwd })
     .catch((error: unknown) => { throw new Error(Object.values(error as object).join('\n')) })
   return stdout
 }
 
-/** Starts the sandbox of the copy, as a process of its own on a folder of data; the URL of its Hasura. */
+/** Starts the sandbox of the copy as a process on the given data folder. Returns the URL of its Hasura. */
 export async function scratchSandbox (t: Test, cwd: string, data: string): Promise<string> {
   const { ARGON2_MEMORY_KIB, ARGON2_PASSES, HASURA_GRAPHQL_ADMIN_SECRET } = settings
   const env = environment({
@@ -91,6 +119,6 @@ export async function scratchSandbox (t: Test, cwd: string, data: string): Promi
     }
     child.stdout.on('data', read)
     child.stderr.on('data', read)
-    child.once('close', () => { reject(new Error(`the sandbox ended: ${output}`)) })
+    child.once('close', () => { reject(new Error(`the sandbox exited: ${output}`)) })
   })
 }

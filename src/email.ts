@@ -1,17 +1,69 @@
+import { isIPv4 } from 'node:net'
+import { domainToASCII } from 'node:url'
 import { ActionError } from './errors.ts'
 
 /** RFC 5321, section 4.5.3.1.3: a path is 256 octets with its angle brackets, so an address has at most 254. */
-const longestEmail = 254
+const maxLength = 254
 
 /**
- * The one spelling of an email under which a user is stored and found: trimmed, NFC, lower case.
+ * Code points of the input for each one of the result. NFC composes at most four into one (UAX #15, table of expansion
+ * factors), and neither lower case nor punycode makes a text shorter. Longer input is refused before it is normalised,
+ * because the time of `normalize` grows with the square of a run of combining marks.
+ */
+const maxDensity = 4
+
+/**
+ * White space, control characters, characters that are invisible, and those that have a meaning in a mail header
+ * (RFC 5322, section 3.2.3): `a,b@c.test` would be two recipients, and `<a@c.test>` another one.
+ */
+const refused = /[\s\p{Z}\p{Cc}\p{Default_Ignorable_Code_Point}()<>[\]:;,"\\]/u
+
+/** `domainToASCII` parses a host of a URL. It cuts off or decodes everything else, such as the path of `a.test/b`. */
+const domainCharacters = /^[\p{L}\p{M}\p{Nd}.-]+$/u
+
+/** Labels with something in each: `a.test.` is the same domain as `a.test`, and must not be another user. */
+const asciiDomain = /^[a-z\d-]+(?:\.[a-z\d-]+)*$/
+
+function malformed (): ActionError {
+  return new ActionError('validation-failed', 'input.email must be an email address')
+}
+
+function checkLength (text: string, max: number): void {
+  if (Array.from(text).length <= max) return
+  throw new ActionError('validation-failed', `input.email must have at most ${maxLength} characters`)
+}
+
+/** NFC and lower case, repeated because one can make room for the other: `T` and U+0308 become U+1E97. */
+function foldLocalPart (text: string): string {
+  const folded = text.normalize('NFC').toLowerCase()
+  return folded === text ? text : foldLocalPart(folded)
+}
+
+/** UTS #46, as in URLs: the one ASCII form of a domain in any spelling. */
+function toAsciiDomain (domain: string): string {
+  const ascii = domainCharacters.test(domain) ? domainToASCII(domain) : ''
+  // `1` and `0x7f.1` are IPv4 addresses in a URL.
+  if (!asciiDomain.test(ascii) || isIPv4(ascii)) throw malformed()
+  return ascii
+}
+
+/**
+ * The one spelling of an email under which a user is stored and found. Its own result stays as it is.
  *
+ * @returns the local part in NFC and lower case, the domain in ASCII
  * @throws ActionError `validation-failed`
  */
 export function normalizeEmail (input: string): string {
-  const email = input.trim().normalize('NFC').toLowerCase()
-  const wellFormed = email.isWellFormed() && /^[^@]+@[^@]+$/.test(email) && !/[\s\p{Cc}\p{Z}]/u.test(email)
-  if (!wellFormed) throw new ActionError('validation-failed', 'input.email must be an email address')
-  if (Array.from(email).length <= longestEmail) return email
-  throw new ActionError('validation-failed', `input.email must have at most ${longestEmail} characters`)
+  const trimmed = input.trim()
+  checkLength(trimmed, maxLength * maxDensity)
+  if (!trimmed.isWellFormed()) throw malformed()
+  const composed = trimmed.normalize('NFC')
+  // Before the domain is converted: the time of that, too, grows with the square of the length.
+  checkLength(composed, maxLength)
+
+  const [local, domain, ...others] = composed.split('@')
+  if (!local || !domain || others.length > 0 || refused.test(composed)) throw malformed()
+  const email = `${foldLocalPart(local)}@${toAsciiDomain(domain)}`
+  checkLength(email, maxLength)
+  return email
 }

@@ -1,17 +1,28 @@
+import { domainToUnicode } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /**
-     * Tells whether a password is among those that attackers try first: a list of some 49,000 common ones, the email's
-     * own local part, and its domain. Case does not matter. Always false with `PASSWORD_BLOCKLIST=off`.
+     * Tells whether a password is one that attackers try first: one of about 49,000 common passwords, the email, its
+     * local part or its domain. Case does not matter. Always false with `PASSWORD_BLOCKLIST=off`.
+     *
+     * @param password - normalised
+     * @param email - normalised
      */
     isCommonPassword: (password: string, email: string) => boolean
   }
 }
 
-/** NIST SP 800-63B-4, section 3.1.1.2: new passwords are held against a blocklist, whole and not in part. */
+/** The email and its parts, with the domain as it is stored and as a person writes it. */
+function partsOf (email: string): string[] {
+  const [local = '', domain = ''] = email.split('@')
+  const written = domainToUnicode(domain)
+  return [email, local, domain, written, `${local}@${written}`]
+}
+
+/** NIST SP 800-63B-4, section 3.1.1.2: the whole password is compared with the blocklist, not parts of it. */
 async function blocklist (fastify: FastifyInstance): Promise<void> {
   if (fastify.config.PASSWORD_BLOCKLIST === 'off') {
     fastify.decorate('isCommonPassword', () => false)
@@ -21,8 +32,8 @@ async function blocklist (fastify: FastifyInstance): Promise<void> {
   const common = new Set(dictionary['passwords-common'])
 
   fastify.decorate('isCommonPassword', (password, email) => {
-    const lowerCase = password.toLowerCase()
-    return common.has(lowerCase) || email === lowerCase || email.split('@').includes(lowerCase)
+    const lowerCase = password.toLowerCase().normalize('NFC')
+    return common.has(lowerCase) || partsOf(email).includes(lowerCase)
   })
 }
 

@@ -115,6 +115,39 @@ t.test('hostile bodies by name', async (t) => {
   t.equal((await fastify.inject('/healthz')).statusCode, 200)
 })
 
+t.test('a text up to the body limit is refused before it is normalised', async (t) => {
+  const { inject } = await start(t)
+  const normalize = t.capture(String.prototype, 'normalize', Reflect.get(String.prototype, 'normalize'))
+  const emailTooLong = ['validation-failed', 'input.email must have at most 254 characters']
+  const malformed = ['validation-failed', 'input.email must be an email address']
+  // Runs of marks, decompositions that grow or compose, and text that is long in units or in bytes alone.
+  const texts = [
+    'a', '@', '.', ' ', '\0', 'é', 'e\u0301', '\u0300', '\u0300\u0316', '\u0345\u0300\u0316\u05b0', 'α\u0313\u0300\u0345', 'ᾂ', '\ufdfa', '각',
+    '\u1100\u1161\u11a8', '\u0f71\u0f72', '\u3099', '\u{1d15e}', '\u{16126}', '😀', '漢', '\u0130', 'Σ', '\u200d', 'xn--', 'ü.', '%41', '1.'
+  ].map(unit => unit.repeat(Math.floor(15_000 / Buffer.byteLength(JSON.stringify(unit).slice(1, -1)))))
+  texts.push(`a${'\u0300\u0316'.repeat(3700)}`, '\ud800'.repeat(2400), `a\u0300\u0316${'a'.repeat(14_000)}`)
+  for (const text of texts) {
+    const title = encodeURI(text.slice(0, 4).toWellFormed())
+    const input = (email: string, password: string) => ({ payload: { input: { email, password } } })
+    const answerOf = async (url: string, options: InjectOptions): Promise<unknown[]> => {
+      const { status, body } = await inject({ url, ...options })
+      const { message, extensions } = body as { message: string, extensions: { code: string } }
+      return [status, extensions.code, message]
+    }
+    const emails = [text, `${text}@b.test`, `a@${text}`, `a@${text}.test`].map(email => input(email, 'a-password'))
+    for (const email of emails) {
+      const [status, ...error] = await answerOf('/login', email)
+      t.equal(status, 400, title)
+      t.ok([emailTooLong, malformed].some(expected => String(expected) === String(error)), title)
+    }
+    const password = input('a@b.test', text)
+    t.strictSame(await answerOf('/login', password), [400, 'validation-failed', 'input.password must have at most 256 characters'], title)
+    t.strictSame(await answerOf('/signup', password), [400, 'weak-password', 'The password must have at most 256 characters'], title)
+  }
+  const longest = Math.max(...normalize().map(({ receiver }) => Array.from(receiver as string).length))
+  t.equal(longest <= 1024, true, `the longest normalised text has ${longest} code points`)
+})
+
 t.test('hostile requests by name, on a socket', async (t) => {
   const { fastify } = await start(t)
   await fastify.listen({ host: '127.0.0.1', port: 0 })

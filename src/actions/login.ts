@@ -5,7 +5,7 @@ import type { JsonWebToken, MutationLoginArgs } from '../generated/actions.ts'
 import { UpdatePasswordDocument, UserByEmailDocument } from '../generated/operations.ts'
 import type { UserByEmailQuery } from '../generated/operations.ts'
 import { registerAction } from '../http/register-action.ts'
-import { checkPasswordLength, normalizePassword } from '../password/policy.ts'
+import { normalizePassword } from '../password/policy.ts'
 import type { LimitRule } from '../throttle/limit-rule.ts'
 
 type User = UserByEmailQuery['user'][number]
@@ -55,7 +55,6 @@ export async function login (fastify: FastifyInstance): Promise<void> {
     async handler (input, { request, limit }) {
       const email = normalizeEmail(input.email)
       const password = normalizePassword(input.password)
-      checkPasswordLength(password)
       const account = digest(email)
       request.attempt.account = account
 

@@ -5,7 +5,7 @@ import type { CreateUserOutput, MutationSignupArgs } from '../generated/actions.
 import { CreateUserDocument } from '../generated/operations.ts'
 import { violatesConstraint } from '../hasura/answer.ts'
 import { registerAction } from '../http/register-action.ts'
-import { checkPasswordPolicy, normalizePassword } from '../password/policy.ts'
+import { normalizeNewPassword } from '../password/policy.ts'
 import type { LimitRule } from '../throttle/limit-rule.ts'
 
 /** Hasura's words when PostgreSQL speaks English. Clients see them in every language. */
@@ -57,8 +57,7 @@ export async function signup (fastify: FastifyInstance): Promise<void> {
     output: { id: { type: 'integer' }, email: { type: 'string' }, password: { type: 'string' } },
     async handler (input, { request, limit }) {
       const email = normalizeEmail(input.email)
-      const password = normalizePassword(input.password)
-      checkPasswordPolicy(password, plain => isCommonPassword(plain, email))
+      const password = normalizeNewPassword(input.password, plain => isCommonPassword(plain, email))
       request.attempt.account = digest(email)
 
       await limit(limits(request))

@@ -1,46 +1,58 @@
 import { ActionError } from '../errors.ts'
 
 /** Bounds in code points. NIST SP 800-63B-4, section 3.1.1.2: the upper one must be 64 or more. */
-const shortestPassword = 8
-const longestPassword = 256
+const minLength = 8
+const maxLength = 256
+
+/**
+ * Code points of the input for each one of the result: NFC composes at most four into one (UAX #15, table of expansion
+ * factors). Longer input is refused before it is normalised, because the time of `normalize` grows with the square of a
+ * run of combining marks.
+ */
+const maxDensity = 4
 
 function countCodePoints (text: string): number {
   return Array.from(text).length
 }
 
 /**
- * The one spelling of a password that is hashed and verified: NFC, and nothing else changed.
+ * The one form of a password that is hashed and verified: NFC. Nothing else is changed.
  *
- * @throws ActionError `validation-failed`
+ * @returns undefined if the password is too long
+ * @throws ActionError `validation-failed` if it is malformed
+ */
+function compose (input: string): string | undefined {
+  if (countCodePoints(input) > maxLength * maxDensity) return undefined
+  if (!input.isWellFormed()) throw new ActionError('validation-failed', 'input.password must be well-formed Unicode')
+  const password = input.normalize('NFC')
+  return countCodePoints(password) > maxLength ? undefined : password
+}
+
+/**
+ * Normalises the password of a user that exists. Its length has no lower bound: a short one is just wrong.
+ *
+ * @throws ActionError `validation-failed` if it is malformed or too long
  */
 export function normalizePassword (input: string): string {
-  if (!input.isWellFormed()) throw new ActionError('validation-failed', 'input.password must be well-formed Unicode')
-  return input.normalize('NFC')
+  const password = compose(input)
+  if (password !== undefined) return password
+  throw new ActionError('validation-failed', `input.password must have at most ${maxLength} characters`)
 }
 
 /**
- * Refuses a password that is too long for a login.
+ * Normalises a password that a user chooses. There are no composition rules (NIST SP 800-63B-4, section 3.1.1.2).
  *
- * @throws ActionError `validation-failed`
+ * @param isCommon - whether the normalised password is one that attackers try first
+ * @throws ActionError `validation-failed` if it is malformed; `weak-password`, whose message names the rule
  */
-export function checkPasswordLength (password: string): void {
-  if (countCodePoints(password) <= longestPassword) return
-  throw new ActionError('validation-failed', `input.password must have at most ${longestPassword} characters`)
-}
-
-/**
- * Refuses a password that a new user may not have. There are no rules of composition (NIST SP 800-63B-4).
- *
- * @throws ActionError `weak-password` with the rule in its message
- */
-export function checkPasswordPolicy (password: string, isCommon: (password: string) => boolean): void {
-  const length = countCodePoints(password)
-  if (length < shortestPassword) {
-    throw new ActionError('weak-password', `The password must have at least ${shortestPassword} characters`)
+export function normalizeNewPassword (input: string, isCommon: (password: string) => boolean): string {
+  const password = compose(input)
+  if (password === undefined) {
+    throw new ActionError('weak-password', `The password must have at most ${maxLength} characters`)
   }
-  if (length > longestPassword) {
-    throw new ActionError('weak-password', `The password must have at most ${longestPassword} characters`)
+  if (countCodePoints(password) < minLength) {
+    throw new ActionError('weak-password', `The password must have at least ${minLength} characters`)
   }
-  if (!isCommon(password)) return
-  throw new ActionError('weak-password', 'The password must not be a common one, nor the email or a part of it')
+  if (!isCommon(password)) return password
+  throw new ActionError('weak-password', 'The password must not be a common password, the email or a part of the email')
 }

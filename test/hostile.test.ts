@@ -14,8 +14,10 @@ async function start (t: Test) {
     UserByEmail: { data: { user: [] } },
     CreateUser: { data: { insert_user_one: { id: 1, email: 'a@b.test', password: 'hash' } } }
   })
-  const limits = { LOGIN_LIMIT_PER_ACCOUNT: '1000000', HEADERS_TIMEOUT_SECONDS: '1', KEEP_ALIVE_TIMEOUT_SECONDS: '1' }
-  return service(t, { HASURA_GRAPHQL_ENDPOINT: url, LOG_LEVEL: 'silent', ...limits })
+  const env = { HASURA_GRAPHQL_ENDPOINT: url, LOG_LEVEL: 'silent', LOGIN_LIMIT_PER_ACCOUNT: '1000000' }
+  const running = await service(t, env)
+  Object.assign(running.fastify.server, { headersTimeout: 1000, keepAliveTimeout: 1000 })
+  return running
 }
 
 /** Every answer is a good one, or an error of the one shape and no 5xx. */
@@ -181,8 +183,8 @@ t.test('hostile requests by name, on a socket', async (t) => {
     ['TRACE', start_('TRACE /login'), 405],
     ['dots in the path', start_('GET /../../etc/passwd'), 404],
     ['encoded dots', start_('GET /%2e%2e/%2e%2e/etc/passwd'), 404],
-    ['a double slash', start_('POST //login'), 404],
-    ['a trailing slash', start_('POST /login/'), 404],
+    ['a double slash, which the router ignores', start_('POST //login'), 400],
+    ['a trailing slash, which the router ignores', start_('POST /login/'), 400],
     ['another case', start_('POST /LOGIN'), 404],
     ['a NUL in the path', start_('POST /login%00'), 404],
     ['a pattern in the path', start_('GET /:(*'), 404],

@@ -18,9 +18,22 @@ import type { ErrorCode } from '../errors.ts'
  */
 export function serverOptions (stream?: { write (line: string): void }) {
   return {
-    // How often connections are held against the limits of time, which the configuration sets.
-    // Node's own refusal of a request without a host has no body; ours is in the hook below.
-    http: { connectionsCheckingInterval: 1_000, requireHostHeader: false },
+    http: {
+      // Milliseconds for the headers of a request. Slow senders must not occupy connections.
+      headersTimeout: 10_000,
+      // Milliseconds between two checks of the time limits.
+      connectionsCheckingInterval: 1000,
+      // Node's own refusal of a request without a Host header has no body. The hook below sends one.
+      requireHostHeader: false
+    },
+    // Milliseconds for a whole request to arrive.
+    requestTimeout: 15_000,
+    // Longer than the 60 seconds of most proxies, which then never reuse a connection that this side has closed.
+    keepAliveTimeout: 72_000,
+    // The longest email and password fit several times, beside Hasura's session variables and the client's document.
+    bodyLimit: 16_384,
+    // A base URL that ends in a slash makes paths such as //login.
+    routerOptions: { ignoreDuplicateSlashes: true, ignoreTrailingSlash: true },
     logController: new LogController({ disableRequestLogging: true }),
     // Unique among replicas: Hasura gets it as the id of what is asked of it, and logs it.
     genReqId: () => randomUUID(),
@@ -112,17 +125,17 @@ function refuseExpectation (this: FastifyInstance, _request: IncomingMessage, re
   }).end(body)
 }
 
+/** Removes what the router ignores: the query, duplicate slashes and a slash at the end. */
+function routeOf (url: string): string {
+  return url.replace(/\?.*$/s, '').replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')
+}
+
 /**
  * What every route shares: unknown paths and methods are refused before anything else is looked at, bodies are JSON in
  * UTF-8 without a content encoding, and every error has the one shape.
  */
 async function http (fastify: FastifyInstance): Promise<void> {
-  const { server, config } = fastify
-  server.headersTimeout = config.HEADERS_TIMEOUT_SECONDS * 1000
-  server.requestTimeout = config.REQUEST_TIMEOUT_SECONDS * 1000
-  server.keepAliveTimeout = config.KEEP_ALIVE_TIMEOUT_SECONDS * 1000
-
-  server.on('checkExpectation', refuseExpectation.bind(fastify))
+  fastify.server.on('checkExpectation', refuseExpectation.bind(fastify))
 
   fastify.setErrorHandler<FastifyError>((error, _request, reply) => { answerError(error, reply) })
 
@@ -139,8 +152,7 @@ async function http (fastify: FastifyInstance): Promise<void> {
       throw new ActionError('bad-request', 'The Host header is missing')
     }
     if (!request.is404) return
-    const url = request.url.replace(/\?.*$/s, '')
-    const allow = methods.get(url)?.join(', ')
+    const allow = methods.get(routeOf(request.url))?.join(', ')
     if (allow === undefined) throw new ActionError('not-found', 'There is nothing at this path')
     throw new ActionError('method-not-allowed', `The method must be ${allow}`, { headers: { allow } })
   })
@@ -153,8 +165,7 @@ async function http (fastify: FastifyInstance): Promise<void> {
   })
 
   fastify.removeAllContentTypeParsers()
-  const parserOptions = { parseAs: 'buffer', bodyLimit: config.BODY_LIMIT_BYTES } as const
-  fastify.addContentTypeParser('application/json', parserOptions, async (_request: unknown, body: Buffer) => {
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) => {
     try {
       // Decoding would replace invalid bytes by one character, and so make different passwords one.
       if (isUtf8(body)) return JSON.parse(body.toString()) as unknown
@@ -165,4 +176,4 @@ async function http (fastify: FastifyInstance): Promise<void> {
   })
 }
 
-export default fp(http, { name: 'http', fastify: '5.x', dependencies: ['config', 'attempt'] })
+export default fp(http, { name: 'http', fastify: '5.x', dependencies: ['attempt'] })

@@ -75,6 +75,20 @@ t.test('a bad request is refused with a code, in the order of the contract', asy
   t.equal((await inject({ url: '/login', method: 'DELETE' })).headers.allow, 'POST')
 })
 
+t.test('duplicate slashes and a slash at the end do not change a route', async (t) => {
+  const { inject } = await service(t)
+  for (const url of ['//login', '/login/', '//login//', '///login', '/login/?a=/b/']) {
+    const answer = await inject({ url, payload: { input: {} } })
+    t.strictSame([answer.status, answer.body], [400, failure('validation-failed', 'input.email is missing')], url)
+    const { status, body, headers } = await inject({ url, method: 'PUT' })
+    t.strictSame([status, body, headers.allow], [405, failure('method-not-allowed', 'The method must be POST'), 'POST'], url)
+  }
+  for (const url of ['/', '//', '/log/in', '//nothing/', '/login/a/', '/?/login']) {
+    t.strictSame((await inject({ url })).body, failure('not-found', 'There is nothing at this path'), url)
+  }
+  t.equal((await inject({ method: 'GET', url: '//healthz/' })).status, 200)
+})
+
 t.test('what is beside the input is ignored, charset and BOM-less UTF-8 are accepted', async (t) => {
   const { inject } = await service(t)
   const payload = '{"__proto__":{"a":1},"input":{"email":"a","password":"b"},"other":[1],"session_variables":7,"request_query":null}'

@@ -11,10 +11,11 @@ import config from './config.ts'
 import type { Environment } from './config.ts'
 import connections from './http/connections.ts'
 import digest from './throttle/digest.ts'
-import hasura from './hasura/hasura.ts'
+import hasura, { parseEndpoint } from './hasura/hasura.ts'
 import http from './http/http.ts'
 import jwks from './jwt/jwks.ts'
 import jwt from './jwt/jwt.ts'
+import { readJwtSecret } from './jwt/jwt-secret.ts'
 import metrics from './metrics.ts'
 import password from './password/password.ts'
 import readiness from './http/health.ts'
@@ -28,7 +29,9 @@ export { serverOptions } from './http/http.ts'
  * @throws ConfigError where a variable is missing or unusable
  */
 async function app (fastify: FastifyInstance, { env }: { env: Environment }): Promise<void> {
-  await fastify.register(config, { env })
+  await fastify.register(config, {
+    env, parsers: { HASURA_GRAPHQL_ENDPOINT: parseEndpoint, HASURA_GRAPHQL_JWT_SECRET: readJwtSecret }
+  })
   await fastify.register(metrics)
   await fastify.register(connections)
   await fastify.register(attempt)

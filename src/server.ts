@@ -1,4 +1,4 @@
-import './environment.ts'
+import { readEnvironment } from './env-file.ts'
 // Before the others, which take longer to load than its first thread to start.
 import './password/threads.ts'
 import { lookup } from 'node:dns/promises'
@@ -51,7 +51,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 }
 
 try {
-  await server.register(app, { env: process.env })
+  await server.register(app, { env: readEnvironment() })
   // One address: of the name localhost Fastify listens on all, but on the others with servers of its own, which have
   // none of our time limits and of whose connections we hear nothing.
   const { address: host } = await lookup(server.config.HOST)

@@ -1,28 +1,36 @@
 import { readFileSync } from 'node:fs'
 import Fastify from 'fastify'
 import t from 'tap'
-import config, { configSchema } from '../src/config.ts'
-import { settings } from './support/service.ts'
+import { parse } from 'yaml'
+import config, { ConfigError, configSchema } from '../src/config.ts'
+import { service, settings } from './support/service.ts'
 
 const required = {
   HASURA_GRAPHQL_ENDPOINT: 'http://hasura:8080', HASURA_GRAPHQL_ADMIN_SECRET: 'secret', HASURA_GRAPHQL_JWT_SECRET: '{}'
 }
 
 async function load (env: Record<string, string | undefined>) {
-  const fastify = Fastify()
+  const lines: string[] = []
+  const fastify = Fastify({ logger: { stream: { write: (line) => { lines.push(line) } } } })
   t.teardown(() => fastify.close())
   await fastify.register(config, { env })
-  return fastify.config
+  return { config: fastify.config, warnings: lines.map(line => (JSON.parse(line) as { msg: string }).msg) }
+}
+
+async function messageOf (loading: Promise<unknown>): Promise<string> {
+  const error = await loading.then(() => undefined, (error: unknown) => error)
+  return error instanceof ConfigError ? error.message : `no ConfigError: ${String(error)}`
 }
 
 t.test('the defaults are those of the contract', async (t) => {
-  t.strictSame(await load(required), {
+  t.strictSame((await load(required)).config, {
     ...required,
     HOST: '127.0.0.1',
     PORT: 3000,
     LOG_LEVEL: 'info',
-    JWKS_MAX_AGE_SECONDS: 300,
+    HASURA_GRAPHQL_UNAUTHORIZED_ROLE: 'anonymous',
     ACCESS_TOKEN_TTL_SECONDS: 3600,
+    JWKS_MAX_AGE_SECONDS: 300,
     ARGON2_MEMORY_KIB: 19456,
     ARGON2_PASSES: 2,
     ARGON2_LANES: 1,
@@ -33,79 +41,121 @@ t.test('the defaults are those of the contract', async (t) => {
     LOGIN_LIMIT_PER_ADDRESS: 100,
     LOGIN_WINDOW_SECONDS: 900,
     SIGNUP_LIMIT_PER_ADDRESS: 20,
-    BODY_LIMIT_BYTES: 16_384,
-    HEADERS_TIMEOUT_SECONDS: 10,
-    REQUEST_TIMEOUT_SECONDS: 15,
-    KEEP_ALIVE_TIMEOUT_SECONDS: 72,
     HASURA_TIMEOUT_SECONDS: 8,
-    HASURA_CONNECT_TIMEOUT_SECONDS: 2,
-    HASURA_HEADERS_TIMEOUT_SECONDS: 6,
-    HASURA_BODY_TIMEOUT_SECONDS: 2,
-    HASURA_ANSWER_LIMIT_BYTES: 1_048_576,
     SHUTDOWN_DELAY_SECONDS: 0,
     SHUTDOWN_GRACE_SECONDS: 20
   })
 })
 
-t.test('the environment of the process is not looked at', async (t) => {
+t.test('the environment of the process is not read', async (t) => {
   process.env['SIGNUP_PASSWORD_FIELD'] = 'redacted'
   t.teardown(() => { delete process.env['SIGNUP_PASSWORD_FIELD'] })
-  t.equal((await load(required)).SIGNUP_PASSWORD_FIELD, 'hash')
+  t.equal((await load(required)).config.SIGNUP_PASSWORD_FIELD, 'hash')
 })
 
-t.test('an empty value is an unset one', async (t) => {
-  const { PORT, ACTION_SECRET } = await load({ ...required, PORT: '', ACTION_SECRET: '' })
+t.test('an empty value counts as unset', async (t) => {
+  const { config: { PORT, ACTION_SECRET } } = await load({ ...required, PORT: '', ACTION_SECRET: '' })
   t.strictSame([PORT, ACTION_SECRET], [3000, undefined])
 })
 
 t.test('a missing or unusable value is one line that names the variable, and never the value', async (t) => {
-  const secret = 'hunter2'
   const table: Array<[Record<string, string | undefined>, RegExp]> = [
     [{ HASURA_GRAPHQL_ENDPOINT: undefined }, /^HASURA_GRAPHQL_ENDPOINT is missing: it must be the base URL of Hasura/],
     [{ HASURA_GRAPHQL_ADMIN_SECRET: '' }, /^HASURA_GRAPHQL_ADMIN_SECRET is missing: it must be the admin secret/],
     [{ HASURA_GRAPHQL_JWT_SECRET: undefined }, /^HASURA_GRAPHQL_JWT_SECRET is missing: it must be the same JSON/],
-    [{ PORT: 'http' }, /^PORT is unusable: it must be a port number, 0 to 65535$/],
+    [{ PORT: 'hunter2' }, /^PORT is unusable: it must be a port number, 0 to 65535$/],
     [{ PORT: '65536' }, /^PORT is unusable/],
     [{ PORT: '1.5' }, /^PORT is unusable/],
     [{ LOG_LEVEL: 'loud' }, /^LOG_LEVEL is unusable: it must be one of trace, debug/],
-    [{ ACTION_SECRET: secret }, /^ACTION_SECRET is unusable: it must be at least 16 characters/],
-    [{ ACTION_SECRET_PREVIOUS: secret }, /^ACTION_SECRET_PREVIOUS is unusable: it must be at least 16 characters/],
-    [{ ACCESS_TOKEN_TTL_SECONDS: '0' }, /^ACCESS_TOKEN_TTL_SECONDS is unusable/],
+    [{ ACTION_SECRET: 'hunter2' }, /^ACTION_SECRET is unusable: it must be at least 16 characters/],
+    [{ ACTION_SECRET: ' hunter2 hunter2 hunter2' }, /^ACTION_SECRET is unusable: it must be at least 16 characters/],
+    [{ ACTION_SECRET: 'é' }, /^ACTION_SECRET is unusable: it must be at least 16 characters/],
+    [{ ACTION_SECRET_PREVIOUS: 'hunter2' }, /^ACTION_SECRET_PREVIOUS is unusable: it must be at least 16 characters/],
+    [{ ACCESS_TOKEN_TTL_SECONDS: '0' }, /^ACCESS_TOKEN_TTL_SECONDS is unusable: it must be a number of seconds from 1 to 31536000$/],
     [{ ARGON2_MEMORY_KIB: '7' }, /^ARGON2_MEMORY_KIB is unusable/],
     [{ ARGON2_MEMORY_KIB: '8', ARGON2_LANES: '2' }, /^ARGON2_MEMORY_KIB is too small: Argon2 needs at least 8 KiB/],
-    [{ ARGON2_MEMORY_KIB: '262144', ARGON2_PASSES: '5' }, /^ARGON2_PASSES is too large: .* may be 1048576 at most$/],
+    [{ ARGON2_MEMORY_KIB: '262144', ARGON2_PASSES: '5' }, /^ARGON2_PASSES is too large: .* must not exceed 1048576$/],
     [{ ARGON2_PASSES: '0' }, /^ARGON2_PASSES is unusable/],
     [{ ARGON2_LANES: '17' }, /^ARGON2_LANES is unusable/],
-    [{ PORT: '3000', METRICS_PORT: '3000' }, /^METRICS_PORT is PORT, too: metrics have a port of their own/],
-    [{ SIGNUP_PASSWORD_FIELD: 'plain' }, /^SIGNUP_PASSWORD_FIELD is unusable: it must be hash or redacted$/]
+    [{ PORT: '3000', METRICS_PORT: '3000' }, /^METRICS_PORT is the same as PORT: set it to another port$/],
+    [{ METRICS_PORT: '3000' }, /^METRICS_PORT is the same as PORT/],
+    [{ METRICS_PORT: 'udp://10.0.0.7:9464' }, /^METRICS_PORT is unusable/],
+    [{ SIGNUP_PASSWORD_FIELD: 'plain' }, /^SIGNUP_PASSWORD_FIELD is unusable: it must be hash or redacted$/],
+    [{ CLIENT_ADDRESS_HEADER: 'X-Hasura-Address' }, /^CLIENT_ADDRESS_HEADER is unusable/],
+    [{ HASURA_GRAPHQL_ADMIN_SECRET: '', HASURA_GRAPHQL_ADMIN_SECRETS: '["hunter2"]' },
+      /^HASURA_GRAPHQL_ADMIN_SECRET is missing: set it to one entry of HASURA_GRAPHQL_ADMIN_SECRETS, which/],
+    [{ HASURA_GRAPHQL_JWT_SECRET: '', HASURA_GRAPHQL_JWT_SECRETS: '["hunter2"]' },
+      /^HASURA_GRAPHQL_JWT_SECRET is missing: set it to one entry of HASURA_GRAPHQL_JWT_SECRETS, which/]
   ]
   for (const [env, message] of table) {
-    const error = await load({ ...required, ...env }).then(() => undefined, (error: unknown) => error as Error)
-    t.equal(error?.name, 'ConfigError', JSON.stringify(env))
-    t.match(error?.message, message)
-    t.notMatch(error?.message, /\n|hunter2/)
+    const text = await messageOf(load({ ...required, ...env }))
+    t.match(text, message, JSON.stringify(env))
+    t.notMatch(text, /\n|hunter2/)
   }
+  // 0 takes a free port for each.
+  t.match((await load({ ...required, PORT: '0', METRICS_PORT: '0' })).config, { PORT: 0, METRICS_PORT: 0 })
+})
+
+t.test('one run reports every unusable variable once, those that other plugins parse included', async (t) => {
+  const env = {
+    HASURA_GRAPHQL_ENDPOINT: 'http://hasura:8080/v1/graphql',
+    HASURA_GRAPHQL_JWT_SECRET: 'hunter2',
+    HASURA_GRAPHQL_ADMIN_SECRET: '',
+    HOST: '0.0.0.0',
+    PORT: 'http',
+    LOG_LEVEL: 'loud',
+    ACTION_SECRET: '',
+    ARGON2_MEMORY_KIB: '7'
+  }
+  const lines = (await messageOf(service(t, env))).split('\n')
+  t.strictSame(lines.map(line => line.split(' ')[0]).sort(), [
+    'ACTION_SECRET', 'ARGON2_MEMORY_KIB', 'HASURA_GRAPHQL_ADMIN_SECRET', 'HASURA_GRAPHQL_ENDPOINT',
+    'HASURA_GRAPHQL_JWT_SECRET', 'LOG_LEVEL', 'PORT'
+  ])
+  t.notMatch(lines.join(), 'hunter2')
+
+  const single = await messageOf(service(t, { HASURA_GRAPHQL_JWT_SECRET: 'hunter2' }))
+  t.match(single, /^HASURA_GRAPHQL_JWT_SECRET is not a JSON object: .* in single quotes in a \.env file or a shell$/)
+})
+
+t.test('a bug in a parser is not reported as an unusable variable', async (t) => {
+  const parsers = { HOST: () => { throw new TypeError('a bug') } }
+  const register = async (env: object) => {
+    await Fastify().register(config, { env: { ...required, ...env }, parsers })
+  }
+  await t.rejects(register({ HOST: 'a', PORT: 'no' }), { name: 'TypeError', message: 'a bug' })
+  await t.rejects(register({ PORT: 'no' }), { name: 'ConfigError' }, 'an unset variable is not parsed')
 })
 
 t.test('a webhook that others can reach needs the action secret', async (t) => {
   for (const HOST of ['0.0.0.0', '::', '192.168.0.2', 'auth.internal', '2001:db8::1']) {
-    await t.rejects(load({ ...required, HOST }), {
-      name: 'ConfigError', message: /^ACTION_SECRET is missing, and HOST is not a loopback address/
-    }, HOST)
-    t.equal((await load({ ...required, HOST, ACTION_SECRET: settings.ACTION_SECRET })).HOST, HOST)
+    const message = /^ACTION_SECRET is missing, and HOST is not a loopback address: it must be at least 16 characters/
+    t.match(await messageOf(load({ ...required, HOST })), message)
+    t.equal((await load({ ...required, HOST, ACTION_SECRET: settings.ACTION_SECRET })).config.HOST, HOST)
   }
   for (const HOST of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) {
-    t.equal((await load({ ...required, HOST })).HOST, HOST)
+    t.equal((await load({ ...required, HOST })).config.HOST, HOST)
   }
 })
 
-t.test('without the action secret, the log warns', async (t) => {
-  const lines: string[] = []
-  const fastify = Fastify({ logger: { stream: { write: (line: string) => { lines.push(line) } } } })
-  t.teardown(() => fastify.close())
-  await fastify.register(config, { env: required })
-  t.equal(lines.length, 1)
-  t.match(lines[0], 'ACTION_SECRET is not set: every process on this machine can call the webhook')
+t.test('settings that may surprise are a warning', async (t) => {
+  const { ACTION_SECRET } = settings
+  const metrics = 'METRICS_PORT is ignored: Kubernetes set it for the Service metrics. Set it to a port number to serve metrics'
+  const list = (name: string) => `${name}S is set: Hasura uses it instead of ${name}, which must be one of its entries`
+  const table: Array<[Record<string, string>, string[]]> = [
+    [{ ACTION_SECRET }, []],
+    [{}, ['ACTION_SECRET is not set: every process on this machine can call the webhook']],
+    [{ ACTION_SECRET, METRICS_PORT: 'tcp://10.0.0.7:9464' }, [metrics]],
+    [{ ACTION_SECRET, HASURA_GRAPHQL_ADMIN_SECRETS: '["a"]' }, [list('HASURA_GRAPHQL_ADMIN_SECRET')]],
+    [{ ACTION_SECRET, HASURA_GRAPHQL_JWT_SECRETS: '[]' }, [list('HASURA_GRAPHQL_JWT_SECRET')]],
+    [{ ACTION_SECRET, HASURA_GRAPHQL_JWT_SECRETS: '' }, []],
+    [{ LOG_LEVEL: 'error' }, []]
+  ]
+  for (const [env, expected] of table) {
+    const { warnings, config } = await load({ ...required, ...env })
+    t.strictSame(warnings, expected, JSON.stringify(env))
+    t.notOk('METRICS_PORT' in config)
+  }
 })
 
 t.test('an error that is not about a value passes unchanged', async (t) => {
@@ -115,14 +165,20 @@ t.test('an error that is not about a value passes unchanged', async (t) => {
   await t.rejects(async () => { await fastify.register(config, { env: required }) }, { code: 'FST_ERR_DEC_ALREADY_PRESENT' })
 })
 
-t.test('the README\'s table and .env.example list every variable', async (t) => {
-  const table = readFileSync('README.md', 'utf8')
-  const example = readFileSync('.env.example', 'utf8')
-  for (const [name, { description, ...property }] of Object.entries(configSchema.properties)) {
-    t.ok(description.length > 0)
-    t.match(example, new RegExp(`^#? ?${name}=`, 'm'), `${name} in .env.example`)
-    const row = table.split('\n').find(line => line.startsWith('|') && line.split('|')[1]?.includes(`\`${name}\``)) ?? ''
-    t.ok(row, `${name} in README.md`)
-    if ('default' in property) t.match(row, `\`${property.default}\``, `the default of ${name} in README.md`)
+t.test('the documentation, .env.example and compose list every variable, and no other', async (t) => {
+  const names = Object.keys(configSchema.properties)
+  const [page = ''] = readFileSync('docs/configuration.md', 'utf8').split('## Sandbox')
+  const rows = new Map(Array.from(page.matchAll(/^\| `(\w+)` \| (.*?) \|/gm), ([, name = '', default_]) => [name, default_]))
+  t.strictSame([...rows.keys()].sort(), [...names].sort(), 'docs/configuration.md')
+  for (const [name, property] of Object.entries(configSchema.properties)) {
+    if ('default' in property) t.equal(rows.get(name), `\`${property.default}\``, `the default of ${name}`)
   }
+
+  const example = readFileSync('.env.example', 'utf8').matchAll(/^#?(\w+)=/gm)
+  t.strictSame([...new Set(Array.from(example, ([, name]) => name))].sort(), [...names, 'POSTGRES_PASSWORD'].sort(), '.env.example')
+
+  const { services } = parse(readFileSync('compose.yaml', 'utf8')) as { services: { auth: { environment: object } } }
+  // The image sets the address and the port.
+  const inCompose = [...Object.keys(services.auth.environment), 'HOST', 'PORT']
+  t.strictSame(inCompose.sort(), [...names].sort(), 'compose.yaml')
 })

@@ -31,10 +31,10 @@ const error = { message: 'no', extensions: { path: '$', code: 'unexpected' } }
 
 /** What Hasura does, what its caller then gets, and what the log says of it. */
 const faults: Record<string, [RequestListener, object, RegExp, Environment?]> = {
-  'that hangs': [() => { /* never */ }, unavailable, /UND_ERR_HEADERS_TIMEOUT/, { HASURA_HEADERS_TIMEOUT_SECONDS: '1' }],
+  'that hangs': [() => { /* never */ }, unavailable, /^TimeoutError/, { HASURA_TIMEOUT_SECONDS: '1' }],
   'that hangs in mid-answer': [
-    (_request, response) => begin(response).write('{"data":'), unavailable, /UND_ERR_BODY_TIMEOUT/,
-    { HASURA_BODY_TIMEOUT_SECONDS: '1' }
+    (_request, response) => begin(response).write('{"data":'), unavailable, /^TimeoutError/,
+    { HASURA_TIMEOUT_SECONDS: '1' }
   ],
   'that drips': [
     (_request, response) => {
@@ -102,10 +102,10 @@ t.test('a host that neither takes a connection nor refuses it is given up on in 
   t.teardown(() => { for (const socket of sockets) socket.destroy() })
   await once(sockets[0] as Socket, 'connect')
   const { call, log } = await service(t, {
-    HASURA_GRAPHQL_ENDPOINT: `http://127.0.0.1:${port}`, HASURA_CONNECT_TIMEOUT_SECONDS: '1'
+    HASURA_GRAPHQL_ENDPOINT: `http://127.0.0.1:${port}`, HASURA_TIMEOUT_SECONDS: '1'
   })
   t.strictSame(await call('/login', input), { status: 502, body: unavailable })
-  t.match(log().find(({ level }) => level === 50), { err: { message: /UND_ERR_CONNECT_TIMEOUT/ } })
+  t.match(log().find(({ level }) => level === 50), { err: { message: /UND_ERR_CONNECT_TIMEOUT|^TimeoutError/ } })
 })
 
 /** Callers that log in one time after the other, over connections that they keep, until they are told to stop. */

@@ -44,29 +44,42 @@ function tracingHeaders ({ id, headers }: Caller): Record<string, string> {
   return { 'x-request-id': id, ...(traceparent.test(trace) && { traceparent: trace }) }
 }
 
-function parseEndpoint (endpoint: string): URL {
+/**
+ * Parses `HASURA_GRAPHQL_ENDPOINT`, the base URL of Hasura.
+ *
+ * @throws ConfigError if it is unusable
+ */
+export function parseEndpoint (endpoint: string): URL {
+  const refuse = (problem: string): never => { throw new ConfigError('HASURA_GRAPHQL_ENDPOINT', problem) }
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new ConfigError('HASURA_GRAPHQL_ENDPOINT', 'is not an http or https URL: use one such as http://localhost:8080')
+    return refuse('is not an http or https URL: use one such as http://localhost:8080')
   }
-  if (url.pathname.endsWith('/v1/graphql')) {
-    throw new ConfigError('HASURA_GRAPHQL_ENDPOINT', 'must be the base URL: take /v1/graphql off its end')
+  if (url.username + url.password !== '') {
+    refuse('contains a user name or a password: remove them, since Hasura checks HASURA_GRAPHQL_ADMIN_SECRET')
   }
+  if (url.search + url.hash !== '') refuse('contains a query or a fragment: remove everything from the ? or # on')
+  if (/\/v1\/graphql\/*$/.test(url.pathname)) refuse('must be the base URL: remove /v1/graphql from its end')
   return url
 }
 
+/** The largest answer that is read, in bytes. Answers to this service's operations are a thousandth of it. */
+const maxAnswerBytes = 1_048_576
+
 /** How an answer is got: a pool of kept-alive connections, within the configured bounds of time and size. */
 function createSend (fastify: FastifyInstance) {
-  const { config } = fastify
-  const url = parseEndpoint(config.HASURA_GRAPHQL_ENDPOINT)
-  const path = `${url.pathname.replace(/\/$/, '')}/v1/graphql`
-  const ownHeaders = { 'content-type': 'application/json', 'x-hasura-admin-secret': config.HASURA_GRAPHQL_ADMIN_SECRET }
+  const { HASURA_GRAPHQL_ENDPOINT, HASURA_GRAPHQL_ADMIN_SECRET, HASURA_TIMEOUT_SECONDS } = fastify.config
+  const url = parseEndpoint(HASURA_GRAPHQL_ENDPOINT)
+  const path = `${url.pathname.replace(/\/+$/, '')}/v1/graphql`
+  const ownHeaders = { 'content-type': 'application/json', 'x-hasura-admin-secret': HASURA_GRAPHQL_ADMIN_SECRET }
+  const timeout = HASURA_TIMEOUT_SECONDS * 1000
   const pool = new Pool(url.origin, {
     connections: 64,
-    connect: { timeout: config.HASURA_CONNECT_TIMEOUT_SECONDS * 1000 },
-    headersTimeout: config.HASURA_HEADERS_TIMEOUT_SECONDS * 1000,
-    bodyTimeout: config.HASURA_BODY_TIMEOUT_SECONDS * 1000,
-    maxResponseSize: config.HASURA_ANSWER_LIMIT_BYTES
+    connect: { timeout: timeout / 2 },
+    // The caller's signal limits the whole request.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    maxResponseSize: maxAnswerBytes
   })
   fastify.addHook('onClose', async () => { await pool.destroy() })
 

@@ -37,7 +37,8 @@ function parseObject (json: string): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return Object.fromEntries(Object.entries(value).filter(([, value]) => value !== null))
   }
-  return refuse('is not a JSON object: use Hasura\'s own form, {"type":"HS256","key":"<at least 32 characters>"}')
+  return refuse('is not a JSON object: use Hasura\'s own form, {"type":"HS256","key":"<at least 32 characters>"}, '
+    + 'and put it in single quotes in a .env file or a shell')
 }
 
 function readSecret (type: HmacType, key: unknown): JwtSecret['keys'] {

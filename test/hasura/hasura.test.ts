@@ -28,7 +28,9 @@ async function client (t: Test, endpoint: string): Promise<Client> {
 t.test('an operation goes to /v1/graphql with the admin secret, and its data comes back', async (t) => {
   const data = { user: [] }
   const { url, asked } = await hasuraOf(t, { UserByEmail: { data } })
-  for (const [endpoint, path] of [[url, '/v1/graphql'], [`${url}/base/`, '/base/v1/graphql']] as const) {
+  for (const [endpoint, path] of [
+    [url, '/v1/graphql'], [`${url}//`, '/v1/graphql'], [`${url}/base/`, '/base/v1/graphql']
+  ] as const) {
     const { request } = await client(t, endpoint)
     t.strictSame(await request(UserByEmailDocument, { email: 'a@b.test' }), data)
     const last = asked.at(-1)
@@ -143,13 +145,29 @@ t.test('the id of the request and a well-formed trace context go along', async (
   t.strictSame(asked.map(({ request }) => request.headers['x-request-id']), log().map(({ reqId }) => reqId))
 })
 
-t.test('an endpoint that cannot be one stops the start', async (t) => {
-  for (const [endpoint, message] of [
-    ['hasura:8080', 'HASURA_GRAPHQL_ENDPOINT is not an http or https URL: use one such as http://localhost:8080'],
-    ['nothing', 'HASURA_GRAPHQL_ENDPOINT is not an http or https URL: use one such as http://localhost:8080'],
-    ['http://a/v1/graphql', 'HASURA_GRAPHQL_ENDPOINT must be the base URL: take /v1/graphql off its end']
-  ] as const) {
-    await t.rejects(client(t, endpoint), { name: 'ConfigError', message })
+t.test('an unusable endpoint stops the start, and its credentials are not repeated', async (t) => {
+  const scheme = 'is not an http or https URL: use one such as http://localhost:8080'
+  const base = 'must be the base URL: remove /v1/graphql from its end'
+  const credentials = 'contains a user name or a password: remove them, since Hasura checks HASURA_GRAPHQL_ADMIN_SECRET'
+  const query = 'contains a query or a fragment: remove everything from the ? or # on'
+  const table: Array<[endpoint: string, problem: string]> = [
+    ['hasura:8080', scheme],
+    ['nothing', scheme],
+    ['ws://hasura:8080', scheme],
+    ['http://', scheme],
+    ['http://hasura/v1/graphql', base],
+    ['http://hasura/v1/graphql/', base],
+    ['http://hasura/v1/graphql//', base],
+    ['https://hasura/base/v1/graphql/', base],
+    ['http://user:hunter2@hasura:8080', credentials],
+    ['http://hunter2@hasura:8080', credentials],
+    ['http://:hunter2@hasura:8080/v1/graphql', credentials],
+    ['http://hasura:8080?secret=hunter2', query],
+    ['http://hasura:8080/#hunter2', query]
+  ]
+  for (const [endpoint, problem] of table) {
+    const error = await client(t, endpoint).catch((error: unknown) => error) as Error
+    t.strictSame([error.name, error.message], ['ConfigError', `HASURA_GRAPHQL_ENDPOINT ${problem}`], endpoint)
   }
 })
 

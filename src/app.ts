@@ -4,8 +4,8 @@ import { login } from './actions/login.ts'
 import { signup } from './actions/signup.ts'
 import { claimsOf } from './claims.ts'
 import actionSecret from './http/action-secret.ts'
-import attempt from './http/request-log.ts'
 import blocklist from './password/blocklist.ts'
+import callerGone from './http/caller-gone.ts'
 import clientAddress from './throttle/client-address.ts'
 import config from './config.ts'
 import type { Environment } from './config.ts'
@@ -19,6 +19,7 @@ import { readJwtSecret } from './jwt/jwt-secret.ts'
 import metrics from './metrics.ts'
 import password from './password/password.ts'
 import readiness from './http/health.ts'
+import requestLog from './http/request-log.ts'
 import throttle from './throttle/throttle.ts'
 
 export { serverOptions } from './http/http.ts'
@@ -34,7 +35,8 @@ async function app (fastify: FastifyInstance, { env }: { env: Environment }): Pr
   })
   await fastify.register(metrics)
   await fastify.register(connections)
-  await fastify.register(attempt)
+  await fastify.register(callerGone)
+  await fastify.register(requestLog)
   await fastify.register(http)
   await fastify.register(digest)
   await fastify.register(clientAddress)

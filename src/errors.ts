@@ -1,4 +1,4 @@
-/** Every error code that a caller can see, with its HTTP status. Codes are stable; clients switch on them. */
+/** Every error code that a caller can see, with its HTTP status. Codes are stable: clients switch on them. */
 const statusOf = {
   'validation-failed': 400,
   'weak-password': 400,
@@ -12,10 +12,8 @@ const statusOf = {
   'request-timeout': 408,
   'payload-too-large': 413,
   'unsupported-media-type': 415,
-  'expectation-failed': 417,
   'rate-limited': 429,
   'overloaded': 429,
-  'headers-too-large': 431,
   'internal': 500,
   'hasura-unavailable': 502,
   'not-ready': 503
@@ -26,19 +24,22 @@ export type ErrorCode = keyof typeof statusOf
 export const errorCodes = Object.keys(statusOf)
 
 interface ActionErrorOptions {
-  /** What went wrong underneath: goes to the log, never to the caller. */
+  /** The underlying failure. It goes to the log, never to the caller. */
   cause?: unknown
   headers?: Record<string, string>
+  /** Further keys for `extensions` in the body. */
+  extensions?: Record<string, number>
 }
 
-/** The one error of this service: a message for the caller and a stable code that decides the HTTP status. */
+/** The one error of this service: a message for the caller, and a stable code that decides the HTTP status. */
 export class ActionError extends Error {
   readonly code: ErrorCode
   readonly statusCode: number
   readonly headers: Record<string, string>
+  readonly extensions: Record<string, number>
 
-  constructor (code: ErrorCode, message: string, { cause, headers = {} }: ActionErrorOptions = {}) {
-    // A refusal is an answer and no bug: capturing where it was made would cost a tenth of it.
+  constructor (code: ErrorCode, message: string, { cause, headers = {}, extensions = {} }: ActionErrorOptions = {}) {
+    // An error here is an answer, not a bug. Capturing the stack would take a tenth of the time of a refusal.
     const { stackTraceLimit } = Error
     Error.stackTraceLimit = 0
     super(message, { cause })
@@ -47,24 +48,24 @@ export class ActionError extends Error {
     this.code = code
     this.statusCode = statusOf[code]
     this.headers = headers
+    this.extensions = extensions
   }
 
-  /**
-   * The body of the answer. Hasura hands `extensions` to its client verbatim and adds nothing to it, so `path` and
-   * `code` stand there as they do in Hasura's own errors.
-   */
+  /** The body of the answer. Hasura passes `extensions` on unchanged. Its own errors have `path` and `code`, too. */
   toJSON (): { message: string, extensions: { path: '$', code: ErrorCode } } {
-    return { message: this.message, extensions: { path: '$', code: this.code } }
+    return { message: this.message, extensions: { path: '$', code: this.code, ...this.extensions } }
   }
 }
 
 /**
- * A refusal of what there is too much of, with the time after which to try again (RFC 9110, section 10.2.3).
+ * Makes an error that says when to try again: in the message, in `extensions.retry_after_seconds`, and in the header
+ * `Retry-After` (RFC 9110, section 10.2.3), which Hasura does not pass on.
  *
- * @param what - in words, as the beginning of the message
+ * @param what - the beginning of the message
  */
 export function tryAgainLater (code: 'rate-limited' | 'overloaded', what: string, milliseconds: number): ActionError {
   const seconds = Math.ceil(milliseconds / 1000)
-  const headers = { 'retry-after': String(seconds) }
-  return new ActionError(code, `${what}: try again in ${seconds} second${seconds === 1 ? '' : 's'}`, { headers })
+  return new ActionError(code, `${what}: try again in ${seconds} second${seconds === 1 ? '' : 's'}`, {
+    headers: { 'retry-after': String(seconds) }, extensions: { retry_after_seconds: seconds }
+  })
 }

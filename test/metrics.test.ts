@@ -1,11 +1,7 @@
-import { connect } from 'node:net'
-import type { AddressInfo } from 'node:net'
-import { text } from 'node:stream/consumers'
-import { setTimeout as after } from 'node:timers/promises'
 import { hash } from '@node-rs/argon2'
 import { Gauge } from 'prom-client'
 import t from 'tap'
-import { hasuraOf, serverOf, service, settings } from './support/service.ts'
+import { hasuraOf, service } from './support/service.ts'
 
 t.test('attempts, refusals, hashes and requests to Hasura are counted and timed', async (t) => {
   const stored = await hash('a-password', { memoryCost: 8, timeCost: 1, parallelism: 1 })
@@ -46,52 +42,6 @@ t.test('attempts, refusals, hashes and requests to Hasura are counted and timed'
   t.match(page, 'hasura_jwt_auth_attempts_total{action="signup",outcome="hasura-unavailable"} 0')
   t.match(page, 'hasura_jwt_auth_password_hashes_running 0')
   for (const secret of ['a@b.test', 'a-password', stored]) t.notMatch(page, secret)
-})
-
-t.test('what is refused before any route is counted and logged, too', async (t) => {
-  const { fastify, log } = await service(t)
-  await fastify.listen({ host: '127.0.0.1', port: 0 })
-  const { port } = fastify.server.address() as AddressInfo
-  const host = 'Host: a\r\nConnection: close'
-  for (const request of [
-    'no HTTP\r\n\r\n', `GET /% HTTP/1.1\r\n${host}\r\n\r\n`, `GET / HTTP/1.1\r\n${host}\r\nExpect: the-impossible\r\n\r\n`
-  ]) {
-    const socket = connect(port, '127.0.0.1')
-    socket.write(request)
-    await text(socket)
-  }
-  const page = await fastify.metrics.metrics()
-  t.match(page, 'hasura_jwt_auth_refusals_total{reason="bad-request"} 2\nhasura_jwt_auth_refusals_total{reason="expectation-failed"} 1')
-  const lines = log().filter(({ msg }) => msg === 'request')
-  t.strictSame(lines.map(({ code, status }) => [code, status]), [['bad-request', 400], ['bad-request', 400], ['expectation-failed', 417]])
-})
-
-t.test('every attempt on a connection that closes is gone, also one that waits behind another', async (t) => {
-  const asked: Array<() => void> = []
-  const hasura = await serverOf(t, (_request, response) => { asked.push(() => response.end('{"data":{"user":[]}}')) })
-  const { fastify, call, log } = await service(t, { HASURA_GRAPHQL_ENDPOINT: hasura, PASSWORD_CONCURRENCY: '1' })
-  await fastify.listen({ host: '127.0.0.1', port: 0 })
-  const { port } = fastify.server.address() as AddressInfo
-  const body = JSON.stringify({ input: { email: 'a@b.test', password: 'a-password' } })
-  const headers = ['Host: a', 'Content-Type: application/json', `X-Hasura-Action-Secret: ${settings.ACTION_SECRET}`]
-  const request = ['POST /login HTTP/1.1', ...headers, `Content-Length: ${body.length}`, '', body].join('\r\n')
-  const socket = connect(port, '127.0.0.1')
-  socket.write(request + request)
-  while (asked.length < 2) await after(5)
-  socket.destroy()
-  const attempts = () => log().filter(({ event }) => event !== undefined)
-  while (attempts().length < 2) await after(5)
-  for (const answer of asked) answer()
-  t.match(attempts(), [{ event: 'login', outcome: 'gone' }, { event: 'login', outcome: 'gone' }])
-  const hashes = fastify.metrics.getSingleMetric('hasura_jwt_auth_hasura_request_duration_seconds')
-  const finished = async () => (await hashes?.get())?.values.find(value => 'metricName' in value && String(value.metricName).endsWith('_count'))?.value
-  while (await finished() !== 2) await after(5)
-  // First in, first out: had they been hashed, they would be by now.
-  const last = call('/login', { email: 'a@b.test', password: 'a-password' })
-  while (asked.length < 3) await after(5)
-  asked[2]?.()
-  t.equal((await last).status, 401)
-  t.match(await fastify.metrics.metrics(), 'hasura_jwt_auth_password_hash_duration_seconds_count 1\n')
 })
 
 t.test('a metric that cannot be collected is a 500, and the log says why', async (t) => {

@@ -1,17 +1,18 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { listening, start } from '../support/process.ts'
 import { sandbox } from '../support/sandbox.ts'
-import { serverOf, settings } from '../support/service.ts'
+import { serverOf, service, settings } from '../support/service.ts'
 
 const key = 'a-key-of-at-least-thirty-two-bytes'
 
-t.test('whatever happens, what the process prints holds no password, hash, token, secret or email', async (t) => {
+t.test('no password, hash, token, secret or email is printed, whatever happens', async (t) => {
   const { hasuraUrl, as } = await sandbox(t)
-  // Between the service and the sandbox, to misbehave when the test says so.
+  // A server between the service and the sandbox, which fails on demand.
   let misbehave: ((operation: string, response: ServerResponse) => boolean) | undefined
   const between = await serverOf(t, (request, response) => {
     void text(request).then(async (body) => {
@@ -76,11 +77,9 @@ t.test('whatever happens, what the process prints holds no password, hash, token
   await call('login', { input }, { 'x-client-address': '192.0.2.1' })
   misbehave = (_body, response) => { response.destroy(); return true }
   await call('signup', { input }, { 'x-client-address': '192.0.2.1' })
-  misbehave = () => true
   const gone = new AbortController()
-  const abandoned = call('login', { input }, { 'x-client-address': '192.0.2.1' }, gone.signal).catch(() => 'gone')
-  setTimeout(() => { gone.abort() }, 200)
-  t.equal(await abandoned, 'gone')
+  misbehave = () => { gone.abort(); return true }
+  await t.rejects(call('login', { input }, { 'x-client-address': '192.0.2.1' }, gone.signal), { name: 'AbortError' })
   misbehave = undefined
   await call('login', { input: { ...input, email: 'nobody@test.com' } })
   await call('login', { input: { ...input, email: 'not-an-email' } })
@@ -116,4 +115,44 @@ t.test('whatever happens, what the process prints holds no password, hash, token
   t.ok(lines.some(({ msg }) => String(msg).startsWith('Redis failed')))
   t.ok(attempts.filter(({ code }) => code === 'hasura-unavailable').length >= 5)
   t.equal(new Set(attempts.map(({ reqId }) => reqId)).size, attempts.length)
+})
+
+t.test('refusals before any action are counted, and logged at debug only', async (t) => {
+  const host = 'Host: a\r\nConnection: close\r\n\r\n'
+  const table: Array<[string, string, string | undefined]> = [
+    ['an unknown path', `GET /wp-login.php HTTP/1.1\r\n${host}`, 'not-found'],
+    ['a path above the root', `GET /../.env HTTP/1.1\r\n${host}`, 'not-found'],
+    ['another method', `GET /login HTTP/1.1\r\n${host}`, 'method-not-allowed'],
+    ['a path that cannot be decoded', `GET /% HTTP/1.1\r\n${host}`, 'bad-request'],
+    ['another protocol', '\x16\x03\x01\x00\xa5\x01\r\n\r\n', 'bad-request'],
+    ['an expectation', `GET / HTTP/1.1\r\nExpect: more\r\n${host}`, 'bad-request'],
+    ['a missing Host header', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 'bad-request'],
+    ['large headers', `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n${host}`, 'bad-request'],
+    ['a probe', `GET /healthz HTTP/1.1\r\n${host}`, undefined]
+  ]
+  for (const [title, bytes, code] of table) {
+    const { fastify, log } = await service(t, { LOG_LEVEL: 'debug' })
+    await fastify.listen({ host: '127.0.0.1', port: 0 })
+    const socket = connect((fastify.server.address() as AddressInfo).port, '127.0.0.1')
+    socket.write(bytes)
+    await text(socket)
+    const refusals = await fastify.metrics.getSingleMetric('hasura_jwt_auth_refusals_total')?.get()
+    t.match(refusals?.values, code === undefined ? [] : [{ labels: { reason: code }, value: 1 }], title)
+    t.equal(refusals?.values.length, code === undefined ? 0 : 1, title)
+    const lines = log().filter(({ msg }) => msg === 'request')
+    t.strictSame(lines.map(({ level, code }) => [level, code]), [[20, code]], title)
+  }
+})
+
+t.test('requests to an action, and failures of the service, are logged at info', async (t) => {
+  const { inject, log } = await service(t, { LOG_LEVEL: 'info' })
+  await inject({ url: '/login', headers: { 'x-hasura-action-secret': 'wrong' } })
+  await inject({ url: '/login', payload: { input: {} } })
+  await inject({ method: 'GET', url: '/readyz' })
+  const lines = log().filter(({ msg }) => msg === 'request')
+  t.match(lines, [
+    { level: 30, event: 'login', outcome: 'failure', code: 'access-denied', status: 401 },
+    { level: 30, event: 'login', outcome: 'failure', code: 'validation-failed', status: 400 },
+    { level: 30, path: '/readyz', outcome: 'failure', code: 'not-ready', status: 503 }
+  ])
 })

@@ -64,7 +64,8 @@ export async function hasuraOf (t: Test, answers: Record<string, unknown>) {
   return { url, asked }
 }
 
-/** The body of an error answer. */
+/** The body of an error answer. One that says when to try again says it in two places. */
 export function failure (code: string, message: string) {
-  return { message, extensions: { path: '$', code } }
+  const seconds = /try again in (\d+) second/.exec(message)?.[1]
+  return { message, extensions: { path: '$', code, ...(seconds !== undefined && { retry_after_seconds: Number(seconds) }) } }
 }

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { introspect } from './introspect.ts'
 import { startSandbox } from './sandbox.ts'
 
@@ -15,6 +16,6 @@ async function pull (): Promise<string> {
   }
 }
 
-const file = 'graphql/schema.graphql'
+const file = fileURLToPath(new URL('../../graphql/schema.graphql', import.meta.url))
 writeFileSync(file, await pull())
 console.log(`Wrote ${file}`)

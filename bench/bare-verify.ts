@@ -8,6 +8,6 @@ export interface Verified { verified: number, seconds: number, medianMillisecond
 /** Starts a process that does nothing but verify, with a thread for each of `concurrency` verifies. */
 export async function startBareVerify (concurrency: number) {
   const threads = { UV_THREADPOOL_SIZE: String(Math.max(4, concurrency)) }
-  const { pid, ask } = await startHelper('verify-loop.ts', {}, threads)
+  const { pid, ask } = await startHelper('verify-loop.js', {}, threads)
   return { pid, verify: async (loop: Loop) => await ask(loop) as Verified }
 }

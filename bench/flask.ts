@@ -1,6 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { startBareVerify } from './bare-verify.ts'
 import { Skip, atLeast } from './benchmark.ts'
@@ -14,7 +14,7 @@ import type { Server } from './processes.ts'
 import { settings, startHasura, startService } from './service.ts'
 
 const execute = promisify(execFile)
-const folder = join(import.meta.dirname, 'flask')
+const folder = resolve('bench/flask')
 const versions = 'import sys, flask, argon2, requests, jwt, gunicorn; from importlib.metadata import version; '
   + 'print("Python " + sys.version.split()[0], *(n + " " + version(n) for n in ("flask", "argon2-cffi", "requests", "PyJWT", "gunicorn")), sep=", ")'
 

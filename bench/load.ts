@@ -30,7 +30,7 @@ export type Generator = (load: Load) => Promise<Outcome>
 
 /** Starts a load generator as a process of its own. */
 export async function startGenerator (): Promise<Generator> {
-  const { ask } = await startHelper('generator.ts', {})
+  const { ask } = await startHelper('generator.js', {})
   return async load => await ask(load) as Outcome
 }
 

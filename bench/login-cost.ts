@@ -71,7 +71,7 @@ export async function loginCost (context: Context): Promise<Report> {
   const milliseconds = quick ? 50 : 1200
   const hasura = await startHasura(cost)
   const service = await startService(hasura, cost, noLimits)
-  const least = await startBare('bare-login.ts', { HASURA_GRAPHQL_ENDPOINT: hasura })
+  const least = await startBare('bare-login.js', { HASURA_GRAPHQL_ENDPOINT: hasura })
   const generate = await startGenerator()
   const bare = await startBareVerify(concurrency)
   const loginsOf = (server: Server) => async () => measureLogins(generate, server, { callers }, milliseconds)

@@ -5,7 +5,7 @@ import { mkdtempSync, openSync, closeSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 
 const folder = mkdtempSync(join(tmpdir(), 'bench-'))
@@ -112,8 +112,6 @@ async function nextMessage (child: ChildProcess): Promise<unknown> {
 /** Starts one of the modules beside this one as a process of its own, which says when it is ready. */
 export async function startHelper (name: string, argument: object, env: Record<string, string> = {}): Promise<Helper> {
   const child = fork(join(import.meta.dirname, name), [JSON.stringify(argument)], {
-    cwd: resolve(import.meta.dirname, '..'),
-    execArgv: ['--import', 'tsx'],
     env: { PATH: process.env['PATH'] ?? '', ...env },
     // Other than JSON, it has a NaN.
     serialization: 'advanced'

@@ -81,7 +81,7 @@ async function compare (refusal: Refusal, bare: Server, generate: Generator, { q
 
 /** How fast what is not let in is refused, against a route that does nothing but refuse. */
 export async function refuse (context: Context): Promise<Report> {
-  const bare = await startBare('bare-route.ts')
+  const bare = await startBare('bare-route.js')
   const generate = await startGenerator()
   const goals: Goal[] = []
   const rows: string[][] = []

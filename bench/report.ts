@@ -1,6 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
-import { resolve } from 'node:path'
 import type { Goal, Report, Table } from './benchmark.ts'
 
 /** A report by the name of its benchmark, or why there is none. */
@@ -47,9 +46,8 @@ const markers = /(<!-- bench -->\n).*(<!-- \/bench -->)/s
 
 /** Keeps a full run: the numbers as JSON, and the tables in the operations page. */
 export function keepReports (reports: Reports): void {
-  const root = resolve(import.meta.dirname, '..')
   const facts = machine()
-  writeFileSync(resolve(root, 'bench/results.json'), `${JSON.stringify({ machine: facts, benchmarks: reports }, undefined, 2)}\n`)
+  writeFileSync('bench/results.json', `${JSON.stringify({ machine: facts, benchmarks: reports }, undefined, 2)}\n`)
   const { processor, processors, memoryGibibytes, node, platform, date } = facts
   const text = [
     `Measured on ${date}: ${processors} processors (${processor}), ${memoryGibibytes} GiB, Node.js ${node}, ${platform}.`,
@@ -57,7 +55,7 @@ export function keepReports (reports: Reports): void {
       'skipped' in report ? markdownSkip(name, report.skipped) : markdownReport(report)
     ))
   ].join('\n\n')
-  const page = resolve(root, 'docs/operations.md')
+  const page = 'docs/operations.md'
   const old = readFileSync(page, 'utf8')
   if (!markers.test(old)) throw new Error('docs/operations.md has no place for the tables: <!-- bench --> and <!-- /bench -->')
   writeFileSync(page, old.replace(markers, (_, begin: string, end: string) => `${begin}\n${text}\n\n${end}`))

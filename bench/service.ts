@@ -5,18 +5,16 @@ import type { Cost } from './benchmark.ts'
 import { freePort, startHelper, startServer } from './processes.ts'
 import type { Server } from './processes.ts'
 
-const root = resolve(import.meta.dirname, '..')
-
 /** The built entry, whose imports tell which packages the service loads. */
-export const entry = resolve(root, 'dist/server.js')
+export const entry = resolve('dist/server.js')
 
 /** How production starts the service. */
 export const startCommand = [process.execPath, entry]
 
 /** Makes the production build; a smoke run does not check its types. */
 export function build (quick: boolean): void {
-  const args = [resolve(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json', ...quick ? ['--noCheck'] : []]
-  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: ['ignore', 2, 2] })
+  const args = ['tsc', '-p', 'tsconfig.build.json', ...quick ? ['--noCheck'] : []]
+  const { status } = spawnSync('npx', args, { stdio: ['ignore', 2, 2] })
   if (status !== 0) throw new Error('the build failed')
 }
 
@@ -46,12 +44,12 @@ export async function startService (hasura: string, cost: Cost, env: Record<stri
 /** Starts one of the servers beside this one that do only what cannot be left out. */
 export async function startBare (name: string, env: Record<string, string> = {}): Promise<Server> {
   const port = await freePort()
-  const command = [process.execPath, '--import', 'tsx', join(import.meta.dirname, name)]
-  return startServer(command, { ...env, PORT: String(port) }, port, '/healthz', root)
+  const command = [process.execPath, join(import.meta.dirname, name)]
+  return startServer(command, { ...env, PORT: String(port) }, port, '/healthz')
 }
 
 /** Starts a stand-in for Hasura whose users have hashes of this cost, and returns its URL. */
 export async function startHasura (cost: Cost): Promise<string> {
-  const { ready } = await startHelper('stand-in.ts', cost)
+  const { ready } = await startHelper('stand-in.js', cost)
   return String(ready)
 }

@@ -62,8 +62,7 @@ export async function startTime ({ quick, cost, pairs, progress }: Context): Pro
   const packages = importedPackages(entry)
   const env = { ...settings(await startHasura(cost), cost), PORT: '0' }
   const ours = async () => timeToListening(startCommand, env)
-  const root = resolve(import.meta.dirname, '..')
-  const theirs = async () => timeToListening(bareCommand(packages), {}, root)
+  const theirs = async () => timeToListening(bareCommand(packages), {}, process.cwd())
   if (!quick) {
     await ours()
     await theirs()

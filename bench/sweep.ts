@@ -1,6 +1,5 @@
 import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { resolve } from 'node:path'
 import { atLeast, atMost } from './benchmark.ts'
 import type { Context, Goal, Report } from './benchmark.ts'
 import { count, startGenerator, total } from './load.ts'
@@ -119,7 +118,7 @@ export async function sweep (context: Context): Promise<Report> {
   }
   const steps = Array.from(measured.values(), passes => combine(passes as [Step, ...Step[]]))
   const svg = drawSweep(steps, queueMilliseconds)
-  if (keep) writeFileSync(resolve(import.meta.dirname, '../docs/sweep.svg'), svg)
+  if (keep) writeFileSync('docs/sweep.svg', svg)
 
   return {
     title: 'From 1 to 512 callers',

@@ -8,7 +8,7 @@ export interface ThreadsLoop { way: 'pool' | 'workers', concurrency: number, cos
 interface Way { perSecond: number, cpuMilliseconds: number, mebibytes: number, startMilliseconds: number }
 
 async function startWay (loop: ThreadsLoop, milliseconds: number): Promise<() => Promise<Way>> {
-  const { pid, ready, ask } = await startHelper('threads-loop.ts', loop, { UV_THREADPOOL_SIZE: String(loop.concurrency + 4) })
+  const { pid, ready, ask } = await startHelper('threads-loop.js', loop, { UV_THREADPOOL_SIZE: String(loop.concurrency + 4) })
   return async () => {
     const before = processorSeconds(pid)
     const { verified, seconds } = await ask(milliseconds) as { verified: number, seconds: number }

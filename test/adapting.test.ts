@@ -4,7 +4,7 @@ import { hash } from '@node-rs/bcrypt'
 import { decodeJwt } from 'jose'
 import t from 'tap'
 import type { Test } from 'tap'
-import { dataFolder, emptyData } from './support/folders.ts'
+import { dataFolder } from './support/folders.ts'
 import { request, sandbox } from './support/sandbox.ts'
 import type { RequestOptions } from './support/sandbox.ts'
 import { follow, run, scratch, scratchSandbox } from './support/scratch.ts'
@@ -75,7 +75,7 @@ t.test('docs/custom-claims.md adds a claim that Hasura\'s permissions read', slo
 t.test('docs/your-own-user-table.md signs up and logs in users of another table', slow, async (t) => {
   const someone = { email: 'someone@test.com', password: 'password-of-before' }
   const digest = await hash(someone.password, 4)
-  const { ask, signup, login } = await adapt(t, 'docs/your-own-user-table.md', dataFolder(t, emptyData), (cwd) => {
+  const { ask, signup, login } = await adapt(t, 'docs/your-own-user-table.md', dataFolder(t, 'empty'), (cwd) => {
     const folder = join(cwd, 'hasura/migrations/default/1650000000000_someone')
     mkdirSync(folder)
     writeFileSync(join(folder, 'up.sql'), `INSERT INTO public.users (email_address, password_digest, role, name)

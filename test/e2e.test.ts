@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { buildSchema, parse, validate } from 'graphql'
 import { decodeJwt } from 'jose'
 import t from 'tap'
@@ -68,11 +67,10 @@ t.teardown(async () => {
 
 t.test('the service\'s operations fit the schema that is served', async (t) => {
   const schema = buildSchema(await introspect(url, adminSecret))
-  const folder = fileURLToPath(new URL('../graphql/', import.meta.url))
-  const operations = readdirSync(folder).filter(name => name !== 'schema.graphql')
+  const operations = readdirSync('graphql').filter(name => name !== 'schema.graphql')
   t.strictSame(operations, ['CreateUser.graphql', 'Ready.graphql', 'UpdatePassword.graphql', 'UserByEmail.graphql'])
   for (const name of operations) {
-    t.strictSame(validate(schema, parse(readFileSync(folder + name, 'utf8'))), [], name)
+    t.strictSame(validate(schema, parse(readFileSync(`graphql/${name}`, 'utf8'))), [], name)
   }
 })
 

@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
-import { listening, said, start } from './support/process.ts'
+import { compiled, listening, said, start } from './support/process.ts'
 import { temporaryFolder } from './support/folders.ts'
 import { failure, hasuraOf, serverOf, settings } from './support/service.ts'
 
@@ -154,7 +154,7 @@ t.test('where localhost is two addresses, it listens on the first', { buffered: 
     }
     promises.lookup = async () => ${addresses}[0]
     syncBuiltinESMExports()`
-  const args = [`--import=data:text/javascript,${encodeURIComponent(resolver)}`, resolve('src/server.ts')]
+  const args = [`--import=data:text/javascript,${encodeURIComponent(resolver)}`, compiled('src/server.ts')]
   const { child } = start(t, { ...settings, PORT: '0', HOST: 'localhost' }, undefined, args)
   const { hostname, port } = new URL(await listening(child))
   t.equal(hostname, '127.0.0.1')

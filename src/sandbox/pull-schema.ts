@@ -1,5 +1,4 @@
 import { writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { introspect } from './introspect.ts'
 import { startSandbox } from './sandbox.ts'
 
@@ -16,6 +15,6 @@ async function pull (): Promise<string> {
   }
 }
 
-const file = fileURLToPath(new URL('../../graphql/schema.graphql', import.meta.url))
+const file = 'graphql/schema.graphql'
 writeFileSync(file, await pull())
 console.log(`Wrote ${file}`)

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url'
 import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import app, { serverOptions } from '../app.ts'
@@ -12,8 +11,6 @@ import { createGraphqlServer } from './graphql/graphql-server.ts'
 import { loadMetadata } from './metadata/metadata.ts'
 import { createAuthenticate } from './auth/authenticate.ts'
 import { checkPermissions } from './database/sql.ts'
-
-const project = fileURLToPath(new URL('../../', import.meta.url))
 
 /** What is not set in the environment: secrets that are none, and a log that leaves the terminal readable. */
 const developmentDefaults = {
@@ -63,11 +60,11 @@ async function listen (server: FastifyInstance, variable: 'PORT' | 'SANDBOX_PORT
  *
  * @param env - variables of the service and of the sandbox; what is missing gets a development default
  * @param log - takes lines about the progress
- * @param hasura - the CLI project to serve
+ * @param hasura - the folder of the CLI project to serve
  * @throws Error that says which setting, port, folder or key of the metadata is in the way
  */
 export async function startSandbox (
-  { env, log, hasura = `${project}hasura` }: { env: Environment, log: Log, hasura?: string }
+  { env, log, hasura = 'hasura' }: { env: Environment, log: Log, hasura?: string }
 ): Promise<Sandbox> {
   const settings = settingsOf(env)
   const [port, sandboxPort] = [portOf(settings, 'PORT'), portOf(settings, 'SANDBOX_PORT')]

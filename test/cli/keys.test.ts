@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { parseEnv } from 'node:util'
 import { decodeProtectedHeader } from 'jose'
@@ -12,7 +12,7 @@ import { fileNameOf } from '../../src/jwt/key-files.ts'
 import { keys } from '../../src/cli/keys/keys.ts'
 import { createAuthenticate } from '../../src/sandbox/auth/authenticate.ts'
 import { pairFor, privatePem } from '../support/key-pairs.ts'
-import { start } from '../support/process.ts'
+import { compiled, start } from '../support/process.ts'
 import { temporaryFolder } from '../support/folders.ts'
 import { service, settings } from '../support/service.ts'
 
@@ -174,7 +174,7 @@ t.test('as a command it prints help and errors, and ends with a code', async (t)
   const run = async (...args: string[]): Promise<[string, string, unknown]> => {
     const cwd = temporaryFolder(t)
     writeFileSync(join(cwd, '.env'), 'JWKS_MAX_AGE_SECONDS=0\n')
-    const { child, stderr } = start(t, { ACCESS_TOKEN_TTL_SECONDS: '' }, cwd, [resolve('src/cli/keys/main.ts'), ...args])
+    const { child, stderr } = start(t, { ACCESS_TOKEN_TTL_SECONDS: '' }, cwd, [compiled('src/cli/keys/main.ts'), ...args])
     const [stdout, [code]] = await Promise.all([text(child.stdout), once(child, 'exit') as Promise<unknown[]>])
     return [stdout, await stderr, code]
   }
@@ -182,6 +182,6 @@ t.test('as a command it prints help and errors, and ends with a code', async (t)
   t.match(help, [/^Makes secrets and keys[\s\S]*npm run keys -- rotate <folder>/, /^$/, 0])
   t.match(failure, [/^$/, /^JWKS_MAX_AGE_SECONDS must be a number of seconds from 1 to 86400\n$/, 1], 'from .env')
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> }
-  t.equal(scripts['keys'], 'node --import tsx src/cli/keys/main.ts', 'as it runs here')
+  t.equal(scripts['keys'], 'tsc -b --noCheck && node build/src/cli/keys/main.js', 'as it runs here')
   t.equal(help[0], `${await keys([], {})}\n`)
 })

@@ -4,22 +4,20 @@ import { readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
 import type { Test } from 'tap'
 import { dataFolder } from '../support/folders.ts'
+import { compiled } from '../support/process.ts'
 import { sandbox } from '../support/sandbox.ts'
 
-const main = fileURLToPath(new URL('../../src/sandbox/main.ts', import.meta.url))
 const shell = promisify(execFile)
 
 /** Runs the sandbox as its own process; `printed` waits until it has printed what to try, or has ended. */
 function run (t: Test, env: Record<string, string>) {
-  // Through `env -i`: tap would else add variables of its own, which count this process in the service's coverage.
-  const settings = Object.entries({ PATH: process.env['PATH'] ?? '', SANDBOX_PORT: '0', PORT: '0', ...env })
-  const variables = settings.map(([name, value]) => `${name}=${value}`)
-  const child = spawn('env', ['-i', ...variables, process.execPath, '--import', 'tsx', main])
+  const child = spawn(process.execPath, [compiled('src/sandbox/main.ts')], {
+    env: { PATH: process.env['PATH'], SANDBOX_PORT: '0', PORT: '0', ...env }
+  })
   t.teardown(() => child.kill('SIGKILL'))
   let output = ''
   const printed = new Promise<string>((resolve) => {

@@ -1,13 +1,30 @@
-import { cpSync, rmSync } from 'node:fs'
+/** Makes the databases that the tests copy, in the folder that the argument names. */
+import { cpSync, existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { openDatabase } from '../../src/sandbox/database/database.ts'
-import { emptyData, hasura, preparedData } from './folders.ts'
 
-const prepare = async (folder: string, project: string): Promise<void> => {
-  const { close } = await openDatabase({ SANDBOX_DATA_DIR: folder }, project, () => { /* quiet */ })
+const folder = process.argv[2] ?? ''
+const parent = dirname(folder)
+const unfinished = `${folder}.${process.pid}`
+
+async function prepare (kind: string, project: string): Promise<void> {
+  const { close } = await openDatabase({ SANDBOX_DATA_DIR: join(unfinished, kind) }, project, () => { /* quiet */ })
   await close()
 }
 
-for (const folder of [emptyData, preparedData]) rmSync(folder, { recursive: true, force: true })
-await prepare(emptyData, 'no project')
-cpSync(emptyData, preparedData, { recursive: true })
-await prepare(preparedData, hasura)
+// Those of earlier inputs.
+if (existsSync(parent)) {
+  for (const name of readdirSync(parent).filter(name => !name.startsWith(basename(folder)))) {
+    rmSync(join(parent, name), { recursive: true, force: true })
+  }
+}
+await prepare('empty', 'no project')
+cpSync(join(unfinished, 'empty'), join(unfinished, 'migrated'), { recursive: true })
+await prepare('migrated', 'hasura')
+try {
+  renameSync(unfinished, folder)
+} catch (error) {
+  // Another test has prepared the same databases meanwhile.
+  if (!existsSync(folder)) throw error
+  rmSync(unfinished, { recursive: true, force: true })
+}

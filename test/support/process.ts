@@ -5,24 +5,27 @@ import { text } from 'node:stream/consumers'
 import type { Test } from 'tap'
 import { temporaryFolder } from './folders.ts'
 
-/** Starts the process in an empty folder with nothing but `env` in its environment. */
+/** The compiled form of a module, by the path of its source. */
+export function compiled (source: string): string {
+  return resolve('build', source.replace(/\.ts$/, '.js'))
+}
+
+/** The environment of a process that a test starts: only `env`, and where its coverage goes if that is measured. */
+function environment (env: Record<string, string>): Record<string, string> {
+  const { PATH = '', NODE_V8_COVERAGE } = process.env
+  return { PATH, ...NODE_V8_COVERAGE === undefined ? {} : { NODE_V8_COVERAGE }, ...env }
+}
+
+/** Starts a process in an empty folder, with only `env` in its environment; by default, the service. */
 export function start (
-  t: Test, env: Record<string, string>, cwd = temporaryFolder(t), args = [resolve('src/server.ts')]
+  t: Test, env: Record<string, string>, cwd = temporaryFolder(t), args = [compiled('src/server.ts')]
 ) {
-  // Where the coverage is counted, with tap's variables and loaders, so that this process counts, too.
-  const isCounted = process.env['_TAPJS_PROCESSINFO_COVERAGE_'] !== '0'
-  const inherited = isCounted ? /^(NODE_|TAP|_TAPJS)|PATH$/ : /^PATH$/
-  const options = Object.fromEntries(Object.entries(process.env).filter(([name]) => inherited.test(name)))
-  const tsx = `--import=${import.meta.resolve('tsx')}`
-  const loaders = isCounted ? process.execArgv.map(argument => (argument === '--import=tsx' ? tsx : argument)) : [tsx]
-  const child = spawn(process.execPath, [...loaders, ...args], {
-    cwd, env: { ...options, ...env }, stdio: ['ignore', 'pipe', 'pipe']
-  })
+  const child = spawn(process.execPath, args, { cwd, env: environment(env), stdio: ['ignore', 'pipe', 'pipe'] })
   t.teardown(() => child.kill('SIGKILL'))
   return { child, cwd, stderr: text(child.stderr) }
 }
 
-/** The first group of what the process says. Its output is read to the end, so that it can go on writing. */
+/** The first group that `pattern` finds in the output, which is read to its end so that the process never blocks. */
 export async function said (child: ChildProcess, pattern: RegExp): Promise<string> {
   return new Promise((resolve, reject) => {
     let output = ''
@@ -35,7 +38,7 @@ export async function said (child: ChildProcess, pattern: RegExp): Promise<strin
   })
 }
 
-/** The URL that the process says it listens on. */
+/** The URL on which the process says that it listens. */
 export async function listening (child: ChildProcess): Promise<string> {
   return said(child, /listening at (http:[^"]+)/)
 }

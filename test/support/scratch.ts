@@ -1,10 +1,11 @@
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
 import { temporaryFolder } from './folders.ts'
+import { said, start } from './process.ts'
 import { settings } from './service.ts'
 
 const shell = promisify(execFile)
@@ -82,43 +83,27 @@ export function follow (t: Test, cwd: string, page: string): string[] {
   return stepsOf(page).flatMap(step => perform(t, cwd, step))
 }
 
-// Without tap's variables, which would add these processes to the coverage of the service.
-const environment = (env: Record<string, string>): string[] => (
-  ['-i', ...Object.entries({ PATH: process.env['PATH'] ?? '', ...env }).map(([name, value]) => `${name}=${value}`)]
-)
-
 /**
  * Runs commands in the copy.
  *
  * @throws Error with everything they print, if one of them fails
  */
 export async function run (cwd: string, commands: string, env: Record<string, string> = {}): Promise<string> {
-  const { stdout } = await shell('env', [...environment(env), 'bash', '-ec', commands], { cwd })
+  const { stdout } = await shell('bash', ['-ec', commands], { cwd, env: { PATH: process.env['PATH'], ...env } })
     .catch((error: unknown) => { throw new Error(Object.values(error as object).join('\n')) })
   return stdout
 }
 
-/** Starts the sandbox of the copy as a process on the given data folder. Returns the URL of its Hasura. */
+/** Starts the compiled sandbox of the copy as a process on the given data folder. Returns the URL of its Hasura. */
 export async function scratchSandbox (t: Test, cwd: string, data: string): Promise<string> {
   const { ARGON2_MEMORY_KIB, ARGON2_PASSES, HASURA_GRAPHQL_ADMIN_SECRET } = settings
-  const env = environment({
+  const { child } = start(t, {
     SANDBOX_PORT: '0', PORT: '0', SANDBOX_DATA_DIR: data, ARGON2_MEMORY_KIB, ARGON2_PASSES, HASURA_GRAPHQL_ADMIN_SECRET
-  })
-  const child = spawn('env', [...env, process.execPath, '--import', 'tsx', 'src/sandbox/main.ts'], { cwd })
+  }, cwd, ['build/src/sandbox/main.js'])
   const closed = once(child, 'close')
   t.teardown(async () => {
     child.kill('SIGKILL')
     await closed
   })
-  let output = ''
-  return new Promise((resolve, reject) => {
-    const read = (chunk: Buffer): void => {
-      output += String(chunk)
-      const url = /GraphQL API +(http:\S+)\/v1\/graphql/.exec(output)?.[1]
-      if (url !== undefined) resolve(url)
-    }
-    child.stdout.on('data', read)
-    child.stderr.on('data', read)
-    child.once('close', () => { reject(new Error(`the sandbox exited: ${output}`)) })
-  })
+  return said(child, /GraphQL API +(http:\S+)\/v1\/graphql/)
 }

@@ -86,7 +86,7 @@ t.test('a host that refuses the connection, or cannot be found, is unavailable',
     const { call, log } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
     t.strictSame(await call('/login', input), { status: 502, body: unavailable })
     const [retry, line] = log().filter(({ level }) => level !== 30)
-    t.match(retry, { level: 40, reqId: line?.['reqId'], operation: 'UserByEmail', msg: 'Hasura is asked once more' })
+    t.match(retry, { level: 40, reqId: line?.['reqId'], operation: 'UserByEmail', msg: 'the operation is sent to Hasura again' })
     t.match(line, { level: 50, err: { message: cause } })
   }
 })

@@ -1,14 +1,32 @@
-/** An error that Hasura reports for an operation: its message, `extensions.code` and `extensions.path`. */
+/** An error that Hasura reports for an operation. */
 export class HasuraError extends Error {
+  /** Hasura's `extensions.code` and `extensions.path`. */
   readonly code: string
   readonly path: string
+  /** PostgreSQL's SQLSTATE, if Hasura passes it on (`HASURA_GRAPHQL_ADMIN_INTERNAL_ERRORS`, on by default). */
+  readonly sqlState: string | undefined
 
-  constructor (message: string, code: string, path: string) {
+  constructor (message: string, code: string, path: string, sqlState?: string) {
     super(message)
     this.name = 'HasuraError'
     this.code = code
     this.path = path
+    this.sqlState = sqlState
   }
+}
+
+/** Tells whether Hasura had no connection to PostgreSQL, or lost it. */
+export function isDatabaseAway (error: unknown): boolean {
+  if (!(error instanceof HasuraError)) return false
+  if (['postgres-error', 'postgres-max-connections-error'].includes(error.code)) return true
+  // Lost connections, shutdowns, too many connections: https://www.postgresql.org/docs/current/errcodes-appendix.html
+  return /^(?:08\w{3}|57P0[1-3]|53300)$/.test(String(error.sqlState))
+}
+
+/** Tells whether PostgreSQL undid a transaction because of another one: a serialization failure or a deadlock. */
+export function isRolledBack (error: unknown): boolean {
+  if (!(error instanceof HasuraError)) return false
+  return error.code === 'concurrent-update' || /^40(?:001|P01)$/.test(String(error.sqlState))
 }
 
 /**
@@ -27,7 +45,18 @@ export function violatesConstraint (error: unknown, constraint: string): error i
 
 interface GraphQLAnswer {
   data?: unknown
-  errors?: Array<{ message?: unknown, extensions?: { code?: unknown, path?: unknown } } | null>
+  errors?: Array<{ message?: unknown, extensions?: ErrorExtensions | null } | null>
+}
+
+interface ErrorExtensions {
+  code?: unknown
+  path?: unknown
+  internal?: { error?: { status_code?: unknown } | null } | null
+}
+
+function sqlStateOf ({ internal }: ErrorExtensions): string | undefined {
+  const state = internal?.error?.status_code
+  return typeof state === 'string' && /^[\dA-Z]{5}$/.test(state) ? state : undefined
 }
 
 function parse (text: string): unknown {
@@ -41,7 +70,7 @@ function parse (text: string): unknown {
 
 /**
  * Reads an answer of `/v1/graphql`. The HTTP status proves nothing, because Hasura answers 200 for every GraphQL error.
- * Only message, code and path are kept: `extensions.internal` repeats the arguments, which may include a hash.
+ * Only message, code, path and SQLSTATE are kept, since `extensions.internal` repeats the arguments, hashes included.
  *
  * @returns the answer's `data`
  * @throws HasuraError with the first error that Hasura reports
@@ -53,8 +82,8 @@ export function readAnswer (status: number, text: string): unknown {
   const { data, errors } = (parse(text) ?? {}) as GraphQLAnswer
   const error = Array.isArray(errors) ? errors[0] : undefined
   if (typeof error?.message === 'string') {
-    const { code, path } = error.extensions ?? {}
-    throw new HasuraError(error.message, String(code), String(path))
+    const extensions = error.extensions ?? {}
+    throw new HasuraError(error.message, String(extensions.code), String(extensions.path), sqlStateOf(extensions))
   }
   if (typeof data === 'object' && data !== null && !Array.isArray(data)) return data
   throw Object.assign(new Error('the answer is not GraphQL'), { code: `HTTP_${status}` })

@@ -1,29 +1,33 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout as after } from 'node:timers/promises'
+import { isDatabaseAway, isRolledBack } from './answer.ts'
 
-/** Failures before a byte was sent. */
-const neverSent = [
-  'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'
-]
-/** Failures after which Hasura may or may not have done what it was asked. */
+/** Codes of failures after which it is unknown whether Hasura ran the operation. */
 const perhapsSent = ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'HTTP_502', 'HTTP_503', 'HTTP_504']
 
-/** A mutation is sent again only where it surely was not sent: done twice, a sign-up would report itself as taken. */
-function isWorthAnotherTry (error: unknown, kind: string): boolean {
-  const { code: given, syscall } = error as NodeJS.ErrnoException
-  // A connection to one of several addresses that times out has no system call of its own.
-  const code = given === 'ETIMEDOUT' && syscall !== 'read' && syscall !== 'write' ? 'UND_ERR_CONNECT_TIMEOUT' : String(given)
-  return neverSent.includes(code) || (kind === 'query' && perhapsSent.includes(code))
+/** Tells whether the connection failed before anything was sent. */
+function isConnectFailure (error: unknown): boolean {
+  // Node.js throws an AggregateError if it tried several addresses.
+  if (error instanceof AggregateError) return true
+  const { code, syscall } = error as NodeJS.ErrnoException
+  return code === 'UND_ERR_CONNECT_TIMEOUT' || syscall === 'connect' || syscall === 'getaddrinfo'
 }
 
-/** Milliseconds before the other try, spread so that replicas do not all come back at once. */
-const [shortestPause, longestPause] = [20, 200]
+/** A mutation must not run twice: a sign-up would report its own email as taken. */
+function isRetryable (error: unknown, kind: string): boolean {
+  if (isConnectFailure(error) || isRolledBack(error)) return true
+  const { code } = error as NodeJS.ErrnoException
+  return kind === 'query' && (isDatabaseAway(error) || perhapsSent.includes(String(code)))
+}
+
+/** Milliseconds before the second try, random so that replicas do not all return at once. */
+const [minPause, maxPause] = [20, 200]
 
 /**
- * Sends an operation, and once more where that may help and does no harm.
+ * Runs `send`, and runs it a second time if that may help and does no harm.
  *
  * @param kind - `query` or `mutation`
- * @param onRetry - called before the other try, with what the first one threw
+ * @param onRetry - called with the first error before the second try
  * @throws what the last try threw
  */
 export async function withRetry<Result> (
@@ -32,9 +36,9 @@ export async function withRetry<Result> (
   try {
     return await send()
   } catch (error) {
-    if (!isWorthAnotherTry(error, kind)) throw error
+    if (!isRetryable(error, kind)) throw error
     onRetry(error)
   }
-  await after(randomInt(shortestPause, longestPause))
+  await after(randomInt(minPause, maxPause))
   return send()
 }

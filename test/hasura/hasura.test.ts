@@ -25,7 +25,7 @@ async function client (t: Test, endpoint: string): Promise<Client> {
   return (await started(t, endpoint)).hasura
 }
 
-t.test('an operation goes to /v1/graphql with the admin secret, and its data comes back', async (t) => {
+t.test('an operation is posted to /v1/graphql with the admin secret, and its data is returned', async (t) => {
   const data = { user: [] }
   const { url, asked } = await hasuraOf(t, { UserByEmail: { data } })
   for (const [endpoint, path] of [
@@ -48,24 +48,33 @@ t.test('connections are kept alive', async (t) => {
   })
   const { request } = await client(t, url)
   for (let i = 0; i < 20; i++) await request(UserByEmailDocument, { email: 'a@b.test' })
-  // A second one, where the answer of the first has not been wholly put away yet.
+  // Two if undici has not finished with the first answer when the second request starts.
   t.ok(ports.size <= 2, `${ports.size} connections for 20 requests`)
 })
 
-t.test('an error that Hasura reports keeps its message, code and path, and nothing else', async (t) => {
-  const extensions = { code: 'access-denied', path: '$', internal: { arguments: ['a hash'] } }
-  const { url } = await hasuraOf(t, { UserByEmail: { errors: [{ message: 'invalid secret', extensions }] } })
-  const { request } = await client(t, url)
-  const error = await request(UserByEmailDocument, { email: 'a@b.test' }).catch((error: unknown) => error)
-  t.strictSame({ ...(error as object) }, { name: 'HasuraError', code: 'access-denied', path: '$' })
-  t.equal((error as Error).message, 'invalid secret')
+t.test('an error that Hasura reports keeps its message, code, path and SQLSTATE, and nothing else', async (t) => {
+  const run = async (error: object): Promise<unknown> => {
+    const { url } = await hasuraOf(t, { UserByEmail: { errors: [error] } })
+    const { request } = await client(t, url)
+    return request(UserByEmailDocument, { email: 'a@b.test' }).catch((error: unknown) => error)
+  }
+  const extensions = { code: 'unexpected', path: '$', internal: { arguments: ['a hash'], error: { status_code: '42P01' } } }
+  const error = await run({ message: 'database query error', extensions })
+  t.strictSame({ ...(error as object) }, { name: 'HasuraError', code: 'unexpected', path: '$', sqlState: '42P01' })
+  t.equal((error as Error).message, 'database query error')
 
-  // As a proxy in front of Hasura may answer.
-  const bare = await client(t, (await hasuraOf(t, { UserByEmail: { errors: [{ message: 'no' }] } })).url)
-  await t.rejects(bare.request(UserByEmailDocument, { email: 'a@b.test' }), { name: 'HasuraError', code: 'undefined' })
+  for (const internal of [
+    undefined, null, 'a text', {}, { error: null }, { error: { status_code: 42 } }, { error: { status_code: 'a hash' } }
+  ]) {
+    t.match(await run({ message: 'no', extensions: { ...extensions, internal } }), { sqlState: undefined }, JSON.stringify(internal))
+  }
+  // A proxy in front of Hasura may answer without extensions.
+  for (const error of [{ message: 'no' }, { message: 'no', extensions: null }]) {
+    t.match(await run(error), { name: 'HasuraError', code: 'undefined', path: 'undefined' })
+  }
 })
 
-t.test('what is not a GraphQL answer is hasura-unavailable', async (t) => {
+t.test('an answer that is not GraphQL is hasura-unavailable', async (t) => {
   const table: Record<string, RequestListener> = {
     'an HTML page': (_request, response) => response.writeHead(502).end('<html>Bad Gateway</html>'),
     'broken JSON': (_request, response) => response.end('{"data":{"user":[{"password":"$argon2'),
@@ -73,7 +82,7 @@ t.test('what is not a GraphQL answer is hasura-unavailable', async (t) => {
     'null': (_request, response) => response.end('null'),
     'data that is null': (_request, response) => response.end('{"data":null}'),
     'a redirect': (_request, response) => response.writeHead(302, { location: '/elsewhere' }).end(),
-    'an errors that is no list': (_request, response) => response.end('{"errors":"oops"}'),
+    'errors that are not a list': (_request, response) => response.end('{"errors":"oops"}'),
     'an error without a message': (_request, response) => response.end('{"errors":[{}]}'),
     'data that is a list': (_request, response) => response.end('{"data":[]}'),
     'no answer in time': () => { /* never */ },
@@ -89,51 +98,88 @@ t.test('what is not a GraphQL answer is hasura-unavailable', async (t) => {
     t.match(error, { name: 'ActionError', code: 'hasura-unavailable', message: 'Hasura is unavailable' }, title)
     const { name, message, ...others } = (error as { cause: Error }).cause
     t.notMatch(name + message, /argon2/)
-    t.strictSame(others, {}, 'nothing else that a log would show')
+    t.strictSame(others, {}, 'the log would show nothing else')
   }
   const { request } = await client(t, 'http://127.0.0.1:1')
   await t.rejects(request(UserByEmailDocument, { email: 'a@b.test' }), { code: 'hasura-unavailable' }, 'no server')
 })
 
-t.test('a query is sent once more after a lost connection or a gateway\'s error, and a mutation is not', async (t) => {
-  const query = { run: async (hasura: Client) => hasura.request(UserByEmailDocument, { email: 'a@b.test' }), data: { user: [] } }
-  const mutation = {
-    run: async (hasura: Client) => hasura.request(CreateUserDocument, { email: 'a@b.test', password: 'a-hash' }),
-    data: { insert_user_one: null }
-  }
-  const table: Array<[string, RequestListener, boolean]> = [
-    ['a reset', request => request.socket.resetAndDestroy(), true],
-    ['an end', request => request.socket.destroy(), true],
-    ...[502, 503, 504].map((status): [string, RequestListener, boolean] => (
-      [String(status), (_request, response) => response.writeHead(status).end('<html>'), true]
-    )),
-    ['500', (_request, response) => response.writeHead(500).end('<html>'), false],
-    ['a page', (_request, response) => response.end('<html>'), false]
-  ]
-  await Promise.all(table.flatMap(([title, misbehave, isRetried]) => [query, mutation].map(async (operation) => {
-    const { run, data } = operation
+/** What Hasura answers if its error has this code, or this SQLSTATE. */
+const reported = (code: string, state?: string): RequestListener => (_request, response) => {
+  const extensions = { path: '$', code, internal: { error: { status_code: state } } }
+  response.end(JSON.stringify({ errors: [{ message: 'it fails', extensions }] }))
+}
+const gateway = (status: number): RequestListener => (_request, response) => { response.writeHead(status).end('<html>') }
+
+/** A first answer; and the outcome of a query and of a mutation if the second answer is good. */
+const failures: Array<[title: string, listener: RequestListener, query: string, mutation: string]> = [
+  ['a reset connection', request => request.socket.resetAndDestroy(), 'sent again', 'hasura-unavailable'],
+  ['a closed connection', request => request.socket.destroy(), 'sent again', 'hasura-unavailable'],
+  ['502 of a gateway', gateway(502), 'sent again', 'hasura-unavailable'],
+  ['503 of a gateway', gateway(503), 'sent again', 'hasura-unavailable'],
+  ['504 of a gateway', gateway(504), 'sent again', 'hasura-unavailable'],
+  ['500 of a gateway', gateway(500), 'hasura-unavailable', 'hasura-unavailable'],
+  ['a page', gateway(200), 'hasura-unavailable', 'hasura-unavailable'],
+  ['no connection to PostgreSQL', reported('postgres-error'), 'sent again', 'hasura-unavailable'],
+  ['no free connection to PostgreSQL', reported('postgres-max-connections-error'), 'sent again', 'hasura-unavailable'],
+  ['a lost connection to PostgreSQL', reported('unexpected', '08006'), 'sent again', 'hasura-unavailable'],
+  ['PostgreSQL shutting down', reported('unexpected', '57P01'), 'sent again', 'hasura-unavailable'],
+  ['PostgreSQL starting', reported('unexpected', '57P03'), 'sent again', 'hasura-unavailable'],
+  ['too many clients of PostgreSQL', reported('unexpected', '53300'), 'sent again', 'hasura-unavailable'],
+  ['a cancelled statement', reported('unexpected', '57014'), 'unexpected', 'unexpected'],
+  ['a serialization failure at commit', reported('concurrent-update'), 'sent again', 'sent again'],
+  ['a serialization failure of a statement', reported('unexpected', '40001'), 'sent again', 'sent again'],
+  ['a deadlock', reported('unexpected', '40P01'), 'sent again', 'sent again'],
+  ['an unknown end of a transaction', reported('unexpected', '40003'), 'unexpected', 'unexpected'],
+  ['a missing table', reported('unexpected', '42P01'), 'unexpected', 'unexpected'],
+  ['a violated constraint', reported('constraint-violation'), 'constraint-violation', 'constraint-violation']
+]
+const operations = {
+  query: async (hasura: Client) => hasura.request(UserByEmailDocument, { email: 'a@b.test' }),
+  mutation: async (hasura: Client) => hasura.request(CreateUserDocument, { email: 'a@b.test', password: 'a-hash' })
+}
+
+t.test('an operation is sent again once if that may help and cannot run a mutation twice', async (t) => {
+  const cases = failures.flatMap(([title, misbehave, query, mutation]) => [
+    { title: `${title}, query`, misbehave, run: operations.query, expected: query },
+    { title: `${title}, mutation`, misbehave, run: operations.mutation, expected: mutation }
+  ])
+  await Promise.all(cases.map(async ({ title, misbehave, run, expected }) => {
     let asked = 0
     const url = await serverOf(t, (request, response) => {
       if (asked++ === 0) misbehave(request, response)
-      else response.end(JSON.stringify({ data }))
+      else response.end('{"data":{}}')
     })
-    const outcome = await run(await client(t, url)).catch((error: unknown) => (error as ActionError).code)
-    const isSentAgain = isRetried && operation === query
-    t.strictSame([outcome, asked], isSentAgain ? [data, 2] : ['hasura-unavailable', 1], `${title} after a ${run.toString()}`)
-  })))
+    const outcome = await run(await client(t, url)).then(() => 'sent again', (error: unknown) => (error as ActionError).code)
+    t.strictSame([outcome, asked], [expected, expected === 'sent again' ? 2 : 1], title)
+  }))
 })
 
-t.test('what was surely not sent is sent once more, a mutation too', async (t) => {
-  for (const endpoint of ['http://127.0.0.1:1', 'http://hasura.invalid']) {
+t.test('a failure that lasts is reported after the second try', async (t) => {
+  for (const [title, misbehave, , mutation] of failures) {
+    let asked = 0
+    const url = await serverOf(t, (request, response) => {
+      asked++
+      misbehave(request, response)
+    })
+    const error = await operations.query(await client(t, url)).catch((error: unknown) => error)
+    // A transaction that is rolled back twice is an error of Hasura's.
+    if (mutation === 'sent again') t.match(error, { name: 'HasuraError' }, title)
+    else t.match(error, { code: mutation }, title)
+    t.ok(asked <= 2, title)
+  }
+})
+
+t.test('an operation that was certainly not sent is sent again, also a mutation', async (t) => {
+  for (const endpoint of ['http://127.0.0.1:1', 'http://localhost:1', 'http://hasura.invalid']) {
     const fastify = await started(t, endpoint)
-    const input = { email: 'a@b.test', password: 'a-hash' }
-    await t.rejects(fastify.hasura.request(CreateUserDocument, input), { code: 'hasura-unavailable' })
+    await t.rejects(operations.mutation(fastify.hasura), { code: 'hasura-unavailable' })
     const retries = fastify.metrics.getSingleMetric('hasura_jwt_auth_hasura_retries_total')
     t.match(await retries?.get(), { values: [{ value: 1, labels: { operation: 'CreateUser' } }] }, endpoint)
   }
 })
 
-t.test('the id of the request and a well-formed trace context go along', async (t) => {
+t.test('the id of the request and a well-formed trace context are sent along', async (t) => {
   const { url, asked } = await hasuraOf(t, { UserByEmail: { data: { user: [] } } })
   const { inject, log } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
@@ -171,7 +217,7 @@ t.test('an unusable endpoint stops the start, and its credentials are not repeat
   }
 })
 
-t.test('without the configuration it does not start', async (t) => {
+t.test('it needs the configuration', async (t) => {
   const message = /dependency 'config' of plugin 'hasura' is not registered/
   await t.rejects(async () => { await Fastify().register(hasura) }, { message })
 })

@@ -9,6 +9,7 @@ import callerGone from './http/caller-gone.ts'
 import clientAddress from './throttle/client-address.ts'
 import config from './config.ts'
 import type { Environment } from './config.ts'
+import callers from './http/caller.ts'
 import connections from './http/connections.ts'
 import digest from './throttle/digest.ts'
 import hasura from './hasura/hasura.ts'
@@ -43,6 +44,7 @@ async function app (fastify: FastifyInstance, { env }: { env: Environment }): Pr
   await fastify.register(clientAddress)
   await fastify.register(throttle)
   await fastify.register(actionSecret)
+  await fastify.register(callers)
   await fastify.register(hasura)
   await fastify.register(password)
   await fastify.register(blocklist)

@@ -6,6 +6,7 @@ const statusOf = {
   'invalid-json': 400,
   'bad-request': 400,
   'access-denied': 401,
+  'not-authenticated': 401,
   'invalid-credentials': 401,
   'not-found': 404,
   'method-not-allowed': 405,

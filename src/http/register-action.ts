@@ -1,7 +1,8 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ActionError, tryAgainLater } from '../errors.ts'
 import type { Mutation } from '../generated/actions.ts'
 import type { LimitRule, Reservation } from '../throttle/limit-rule.ts'
+import type { Caller } from './caller.ts'
 
 type ScalarSchema<Type> = [Type] extends [string] ? { type: 'string' }
   : [Type] extends [boolean] ? { type: 'boolean' }
@@ -15,6 +16,8 @@ type PropertySchemas<Type> = { [Name in keyof Type]-?: SchemaOf<Type[Name]> }
 
 interface ActionContext {
   request: FastifyRequest
+  /** For headers of the answer. */
+  reply: FastifyReply
   /**
    * Reserves an attempt under each rule. The outcome of the handler, `success` or the code of its error, decides later
    * whether the attempt counts.
@@ -24,12 +27,12 @@ interface ActionContext {
   limit: (rules: LimitRule[]) => Promise<void>
 }
 
-interface Action<Input extends object, Output extends object> {
+interface Action<Input extends object, Output extends object, Context = ActionContext> {
   /** The name in `hasura/metadata/actions.graphql`. The route is the same in kebab case: `POST /change-password`. */
   name: keyof Mutation
   input: PropertySchemas<Input>
   output: PropertySchemas<Output>
-  handler: (input: Input, context: ActionContext) => Promise<Output>
+  handler: (input: Input, context: Context) => Promise<Output>
 }
 
 function toKebabCase (name: string): string {
@@ -93,6 +96,23 @@ export function registerAction<Input extends object, Output extends object> (
   }, async (request, reply) => {
     // The answer holds a token or a hash (RFC 9111, section 5.2.2.5).
     void reply.header('cache-control', 'no-store')
-    return withLimits(fastify, async limit => handler(request.body.input, { request, limit }))
+    return withLimits(fastify, async limit => handler(request.body.input, { request, reply, limit }))
+  })
+}
+
+/**
+ * Registers an action that needs a session. Its handler gets the caller, or is not called: then the answer is
+ * `not-authenticated`.
+ */
+export function registerSessionAction<Input extends object, Output extends object> (
+  fastify: FastifyInstance, { handler, ...action }: Action<Input, Output, ActionContext & { caller: Caller }>
+): void {
+  registerAction<Input, Output>(fastify, {
+    ...action,
+    async handler (input, context) {
+      const caller = fastify.callerOf(context.request)
+      if (caller === undefined) throw new ActionError('not-authenticated', 'This action needs a session: log in first')
+      return handler(input, { ...context, caller })
+    }
   })
 }

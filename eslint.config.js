@@ -2,7 +2,7 @@ import stylistic from '@stylistic/eslint-plugin'
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['build/', 'dist/', '.sandbox/', 'src/generated/', 'eslint.config.js'] },
+  { ignores: ['build/', 'dist/', '.sandbox/', 'src/generated/', '*.config.js', '.dependency-cruiser.js'] },
   tseslint.configs.strictTypeChecked,
   stylistic.configs.customize({ indent: 2, quotes: 'single', semi: false, braceStyle: '1tbs', commaDangle: 'never', arrowParens: false }),
   {

@@ -1,0 +1,43 @@
+// A file of the service imports from its own folder and from entries below it in this list.
+const entries = [
+  'server.ts', 'app.ts', 'claims.ts', 'actions', 'http', 'mail', 'sessions', 'jwt', 'password', 'throttle', 'hasura',
+  'metrics.ts', 'env-file.ts', 'config.ts', 'email.ts', 'errors.ts', 'generated'
+]
+const pathOf = entry => `^src/${entry.replace('.', '\\.')}${entry.includes('.') ? '$' : '/'}`
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    ...entries.slice(1).map((entry, index) => ({
+      name: `${entry} imports nothing above it`,
+      severity: 'error',
+      from: { path: pathOf(entry) },
+      to: { path: entries.slice(0, index + 1).map(pathOf) }
+    })),
+    { name: 'no circle', severity: 'error', from: { path: '^src/' }, to: { circular: true } },
+    {
+      name: 'every file of the service is in the list',
+      severity: 'error',
+      from: {},
+      to: { path: '^src/', pathNot: [...entries.map(pathOf), '^src/(sandbox|cli)/'] }
+    },
+    {
+      name: 'nothing imports the sandbox',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/sandbox/' },
+      to: { path: '^src/sandbox/' }
+    },
+    {
+      name: 'nothing imports the command line',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/cli/' },
+      to: { path: '^src/cli/' }
+    },
+    { name: 'nothing imports tests or benchmarks', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|bench)/' } }
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' }
+  }
+}

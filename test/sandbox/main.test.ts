@@ -7,7 +7,9 @@ import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import t from 'tap'
 import type { Test } from 'tap'
+import { databaseSettings, onEachDatabase } from '../support/databases.ts'
 import { dataFolder } from '../support/folders.ts'
+import { noServer } from '../support/postgres.ts'
 import { compiled } from '../support/process.ts'
 import { sandbox } from '../support/sandbox.ts'
 
@@ -36,11 +38,15 @@ function commandsOf (output: string): string[] {
   return output.split('\n').filter(line => /^(curl|TOKEN|node) ?/.test(line) || line.startsWith('TOKEN='))
 }
 
-t.test('the printed commands do what the walkthrough says, when they are pasted', async (t) => {
-  const data = dataFolder(t)
-  const { child, printed, ended } = run(t, { SANDBOX_DATA_DIR: data })
+onEachDatabase('the printed commands do what the walkthrough says, when they are pasted', async (t, database) => {
+  const data: Record<string, string> = await databaseSettings(t, database)
+  const { child, printed, ended } = run(t, data)
   const output = await printed
   t.match(output, 'for development')
+  t.match(output, database === 'embedded'
+    ? `\n  database       the embedded PostgreSQL, data in ${String(data['SANDBOX_DATA_DIR'])}\n`
+    : /\n {2}database {7}PostgreSQL \d+\.\d+ at postgres@\S+\/test_\w+\n/)
+  t.notMatch(output, 'password-of-the-tests')
   const commands = commandsOf(output)
   t.equal(commands.length, 8)
   const { stdout } = await shell('bash', ['-ec', commands.join('\necho ---\n')])
@@ -55,7 +61,17 @@ t.test('the printed commands do what the walkthrough says, when they are pasted'
 
   child.kill('SIGINT')
   t.equal(await ended, 0)
-  t.strictSame(readdirSync(data), ['postgres'])
+  if (database === 'embedded') t.strictSame(readdirSync(String(data['SANDBOX_DATA_DIR'])), ['postgres'])
+})
+
+t.test('a database that cannot be used is one line without the password', { skip: noServer }, async (t) => {
+  const url = new URL(String((await databaseSettings(t, 'server')).SANDBOX_DATABASE_URL))
+  url.password = 'secret'
+  const { ended, errors, printed } = run(t, { SANDBOX_DATABASE_URL: url.href })
+  const server = `PostgreSQL at ${String(url.searchParams.get('host'))}:5432, which SANDBOX_DATABASE_URL names,`
+  t.equal(await errors, `${server} refuses the connection: password authentication failed for user "postgres"\n`)
+  t.equal(await printed, '')
+  t.equal(await ended, 1)
 })
 
 t.test('what the environment sets is used and never printed', async (t) => {

@@ -1,7 +1,10 @@
 import type { Test } from 'tap'
 import type { Environment } from '../../src/config.ts'
 import { startSandbox } from '../../src/sandbox/sandbox.ts'
-import { dataFolder, hasura } from './folders.ts'
+import { databaseSettings } from './databases.ts'
+import type { DatabaseKind } from './databases.ts'
+import { hasura } from './folders.ts'
+import { connect, waitUntilBlocked } from './postgres.ts'
 import { settings } from './service.ts'
 
 export interface RequestOptions { variables?: object, headers?: Record<string, string> }
@@ -19,11 +22,14 @@ export async function request (
   return await response.json() as Record<string, unknown>
 }
 
-/** A running sandbox on data of its own, and a shorthand for each kind of caller. */
-export async function sandbox (t: Test, { env = {}, project = hasura }: { env?: Environment, project?: string } = {}) {
-  const quiet = { SANDBOX_DATA_DIR: dataFolder(t), SANDBOX_PORT: '0', PORT: '0', LOG_LEVEL: 'silent' }
+export interface SandboxOptions { env?: Environment, project?: string, database?: DatabaseKind }
+
+/** A running sandbox on a database of its own, and a shorthand for each kind of caller. */
+export async function sandbox (t: Test, { env = {}, project = hasura, database = 'embedded' }: SandboxOptions = {}) {
+  const isGiven = 'SANDBOX_DATA_DIR' in env || 'SANDBOX_DATABASE_URL' in env
+  const data = isGiven ? {} : await databaseSettings(t, database)
   const running = await startSandbox({
-    env: { ...settings, ...quiet, ...env },
+    env: { ...settings, SANDBOX_PORT: '0', PORT: '0', LOG_LEVEL: 'silent', ...data, ...env },
     log: (line) => { t.comment(line) },
     hasura: project
   })
@@ -36,5 +42,22 @@ export async function sandbox (t: Test, { env = {}, project = hasura }: { env?: 
     as: async (role: string, query: string, headers: Record<string, string> = {}) => (
       request(running.hasuraUrl, query, { headers: { ...admin, 'x-hasura-role': role, ...headers } })
     )
+  }
+}
+
+/**
+ * A running sandbox on a PostgreSQL server, for races: `sql` is a connection to its database, `connect` opens more, and
+ * `blocked(2)` waits until two statements wait for a lock that one of them holds. Needs `{ skip: noServer }`.
+ */
+export async function sandboxOnServer (t: Test, options: Omit<SandboxOptions, 'database'> = {}) {
+  const running = await sandbox(t, { ...options, database: 'server' })
+  const databaseUrl = String(running.settings['SANDBOX_DATABASE_URL'])
+  const sql = await connect(t, databaseUrl)
+  return {
+    ...running,
+    databaseUrl,
+    sql,
+    connect: async () => connect(t, databaseUrl),
+    blocked: async (statements: number) => waitUntilBlocked(sql, statements)
   }
 }

@@ -2,8 +2,13 @@ import type { Database } from './connection.ts'
 import { openEmbedded } from './embedded.ts'
 import { readMigrations } from './migrations.ts'
 import type { Log } from './migrations.ts'
+import { openPostgres } from './postgres.ts'
 
-export interface DatabaseSettings { SANDBOX_DATA_DIR: string }
+export interface DatabaseSettings {
+  SANDBOX_DATA_DIR: string
+  /** A PostgreSQL server's database, used instead of the embedded PostgreSQL. */
+  SANDBOX_DATABASE_URL?: string | undefined
+}
 
 /**
  * Opens the sandbox's database, with the migrations and seeds of the Hasura project applied.
@@ -11,6 +16,9 @@ export interface DatabaseSettings { SANDBOX_DATA_DIR: string }
  * @param hasura - folder of the CLI project
  * @throws Error that says in one line what prevents it
  */
-export async function openDatabase (settings: DatabaseSettings, hasura: string, log: Log): Promise<Database> {
-  return openEmbedded(settings.SANDBOX_DATA_DIR, readMigrations(hasura), log)
+export async function openDatabase (
+  { SANDBOX_DATA_DIR: folder, SANDBOX_DATABASE_URL: url }: DatabaseSettings, hasura: string, log: Log
+): Promise<Database> {
+  const migrations = readMigrations(hasura)
+  return url === undefined ? openEmbedded(folder, migrations, log) : openPostgres(url, migrations, log)
 }

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import type { Transaction } from '@electric-sql/pglite'
-import type { Connection, Database } from './connection.ts'
+import type { Connection, Database, Result } from './connection.ts'
 import { LockedError, takeLock } from './lock.ts'
 import { applyMigrations } from './migrations.ts'
 import type { Log, Migration } from './migrations.ts'
@@ -35,7 +35,7 @@ async function prepare (folder: string, log: Log): Promise<string> {
 
 function connectionOf (db: PGlite | Transaction): Connection {
   return {
-    query: async <Row>(sql: string, params?: Array<string | null>) => {
+    query: async <Row>(sql: string, params?: Array<string | null>): Promise<Result<Row>> => {
       if (params !== undefined) return db.query<Row>(sql, params)
       const results = await db.exec(sql)
       return { rows: (results.at(-1)?.rows ?? []) as Row[] }
@@ -67,6 +67,7 @@ export async function openEmbedded (folder: string, migrations: Migration[], log
       close
     }
     await applyMigrations(db, migrations, log)
+    await pglite.refreshArrayTypes()
     return db
   } catch (error) {
     await close()

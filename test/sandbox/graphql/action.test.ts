@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import type { Test } from 'tap'
 import { introspect } from '../../../src/sandbox/introspect.ts'
+import { onEachDatabase } from '../../support/databases.ts'
 import { hasura, temporaryFolder } from '../../support/folders.ts'
 import { sandbox } from '../../support/sandbox.ts'
 import { failure, serverOf, settings } from '../../support/service.ts'
@@ -45,7 +46,7 @@ function projectWithHooks (t: Test): string {
 
 interface Received { method: string | undefined, url: string | undefined, headers: IncomingHttpHeaders, body: unknown }
 
-t.test('an action of the sandbox', async (t) => {
+onEachDatabase('an action of the sandbox', async (t, database) => {
   const received: Received[] = []
   let answer = (response: ServerResponse): void => { response.end('{"id":1}') }
   const hook = await serverOf(t, (request, response) => {
@@ -55,6 +56,7 @@ t.test('an action of the sandbox', async (t) => {
     })
   })
   const { as, graphql, hasuraUrl } = await sandbox(t, {
+    database,
     project: projectWithHooks(t), env: { HOOK_URL: hook, HOOK_SECRET: 'secret-of-the-hook' }
   })
   const respond = (status: number, body: string, headers: Record<string, string | string[]> = {}): void => {

@@ -1,8 +1,8 @@
 import { appendFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t from 'tap'
 import type { Test } from 'tap'
 import { introspect } from '../../../src/sandbox/introspect.ts'
+import { onEachDatabase } from '../../support/databases.ts'
 import { hasura, temporaryFolder } from '../../support/folders.ts'
 import { sandbox } from '../../support/sandbox.ts'
 import { failure, settings } from '../../support/service.ts'
@@ -71,8 +71,8 @@ function projectWithNotes (t: Test): string {
 
 const noteId = (number: number): string => `00000000-0000-4000-8000-00000000000${number}`
 
-t.test('the API of the tables', async (t) => {
-  const { as } = await sandbox(t, { project: projectWithNotes(t) })
+onEachDatabase('the API of the tables', async (t, database) => {
+  const { as } = await sandbox(t, { database, project: projectWithNotes(t) })
   const admin = async (query: string) => as('admin', query)
   const user = async (query: string, id = '101') => as('user', query, { 'x-hasura-user-id': id })
   const fault = (code: string, message: string, path = '$') => ({ errors: [{ message, extensions: { path, code } }] })
@@ -289,8 +289,8 @@ t.test('the API of the tables', async (t) => {
   })
 })
 
-t.test('the HTTP side', async (t) => {
-  const { hasuraUrl, graphql } = await sandbox(t)
+onEachDatabase('the HTTP side', async (t, database) => {
+  const { hasuraUrl, graphql } = await sandbox(t, { database })
   const post = async (body: string): Promise<unknown> => (
     (await fetch(`${hasuraUrl}/v1/graphql`, { method: 'POST', body })).json()
   )

@@ -5,7 +5,8 @@ import { readCatalogue } from '../../../src/sandbox/database/catalogue.ts'
 import { openDatabase } from '../../../src/sandbox/database/database.ts'
 import { loadMetadata } from '../../../src/sandbox/metadata/metadata.ts'
 import { checkPermissions } from '../../../src/sandbox/database/sql.ts'
-import { dataFolder, hasura, temporaryFolder } from '../../support/folders.ts'
+import { databaseSettings, onEachDatabase } from '../../support/databases.ts'
+import { hasura, temporaryFolder } from '../../support/folders.ts'
 
 const tables = 'metadata/databases/default/tables'
 
@@ -56,7 +57,7 @@ t.test('what the sandbox does not know stops it, by name', async (t) => {
   }
 })
 
-t.test('metadata that do not fit the database stop it, too', async (t) => {
+onEachDatabase('metadata that do not fit the database stop it, too', async (t, database) => {
   const table: Array<[string, string, string, string]> = [
     ['public_user.yaml', 'name: user\n', 'name: person\n',
       'The metadata tracks public.person, which the database does not have'],
@@ -70,7 +71,7 @@ t.test('metadata that do not fit the database stop it, too', async (t) => {
     ['public_user_role.yaml', 'foreign_key_constraint_on: user_id', 'foreign_key_constraint_on: id',
       'The relationship user_role.user needs a foreign key on user_role.id between two tracked tables']
   ]
-  const db = await openDatabase({ SANDBOX_DATA_DIR: dataFolder(t) }, hasura, () => { /* quiet */ })
+  const db = await openDatabase(await databaseSettings(t, database), hasura, () => { /* quiet */ })
   t.teardown(db.close)
   for (const [file, from, to, message] of table) {
     const project = temporaryFolder(t)

@@ -1,0 +1,54 @@
+import pg from 'pg'
+import type { ClientConfig } from 'pg'
+
+/** What a server may set otherwise. The embedded PostgreSQL has these values, and text and JSON depend on them. */
+const options = [
+  'TimeZone=UTC', 'DateStyle=ISO,MDY', 'IntervalStyle=postgres', 'bytea_output=hex', 'extra_float_digits=1',
+  String.raw`default_transaction_isolation=read\ committed`
+].map(option => `-c ${option}`).join(' ')
+
+/** After the host, an `@` or a `#` is part of a password that is not percent-encoded, and must not be printed. */
+const databaseUrl = /^postgres(?:ql)?:\/\/[^/?#]*(?:[/?][^@#]*)?$/
+
+/** Returns how the sandbox connects to the database of a URL. */
+export function configOf (url: string): ClientConfig {
+  return { connectionString: url, options }
+}
+
+function createClient (config: ClientConfig): pg.Client {
+  const usage = 'SANDBOX_DATABASE_URL must be a URL such as postgres://user:password@localhost:5432/sandbox'
+  if (!databaseUrl.test(config.connectionString ?? '')) {
+    throw new Error(`${usage}; a password with /, ?, # or @ must be percent-encoded`)
+  }
+  try {
+    return new pg.Client({ ...config, connectionTimeoutMillis: 10_000 })
+  } catch (error) {
+    throw new Error(`${usage}: ${(error as Error).message}`)
+  }
+}
+
+function reasonOf (error: unknown, client: pg.Client): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (error instanceof pg.DatabaseError) return `refuses the connection: ${message}`
+  if (message.startsWith('SASL') && !client.password) return 'asks for a password, and the URL has none'
+  return `cannot be reached (${code ?? message}): start it, or correct the URL`
+}
+
+/**
+ * Connects to PostgreSQL.
+ *
+ * @throws Error that says in one line, without the password, why it cannot
+ */
+export async function connectClient (config: ClientConfig): Promise<pg.Client> {
+  const client = createClient(config)
+  // A connection that breaks between two queries makes the next one fail.
+  client.on('error', () => { /* The next query reports it. */ })
+  try {
+    await client.connect()
+    return client
+  } catch (error) {
+    void client.end()
+    const server = `PostgreSQL at ${client.host}:${client.port}, which SANDBOX_DATABASE_URL names,`
+    throw new Error(`${server} ${reasonOf(error, client)}`)
+  }
+}

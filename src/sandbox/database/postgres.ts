@@ -1,0 +1,97 @@
+import { types as pgliteTypes } from '@electric-sql/pglite'
+import pg from 'pg'
+import type { ClientBase, ClientConfig } from 'pg'
+import type { Connection, Database, Result } from './connection.ts'
+import { applyMigrations } from './migrations.ts'
+import type { Log, Migration } from './migrations.ts'
+import { lockMigrations, readVersion, refuseForeignTables } from './postgres-checks.ts'
+import { configOf, connectClient } from './postgres-client.ts'
+
+/** Hasura's default. */
+const poolSize = 50
+
+function connectionOf (client: Pick<ClientBase, 'query'>): Connection {
+  return {
+    query: async <Row>(sql: string, params?: Array<string | null>): Promise<Result<Row>> => {
+      // Several statements give a list of results, which the types of `pg` do not mention.
+      const results = [await client.query(sql, params)].flat()
+      return { rows: (results.at(-1)?.rows ?? []) as Row[] }
+    }
+  }
+}
+
+async function transactionOn<T> (client: ClientBase, run: (connection: Connection) => Promise<T>): Promise<T> {
+  await client.query('BEGIN')
+  try {
+    const result = await run(connectionOf(client))
+    const { command } = await client.query('COMMIT')
+    if (command === 'ROLLBACK') throw new Error('A statement of the transaction failed, so PostgreSQL rolled it back')
+    return result
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => { /* The connection is gone, and the transaction with it. */ })
+    throw error
+  }
+}
+
+/** Parses every value with the parser that PGlite uses, so that both databases return the same. */
+async function readTypes (connection: Connection): Promise<NonNullable<ClientConfig['types']>> {
+  const { rows } = await connection.query<{ list: string, element: string }>(
+    'SELECT typarray::text AS list, oid::text AS element FROM pg_type WHERE typarray <> 0')
+  const elements = new Map(rows.map(({ list, element }) => [Number(list), Number(element)]))
+  return {
+    getTypeParser: (type: number) => (text: string): unknown => {
+      const element = elements.get(type)
+      if (element === undefined) return pgliteTypes.parseType(text, type)
+      return pgliteTypes.arrayParser(text, (item): unknown => pgliteTypes.parseType(item, element), type)
+    }
+  }
+}
+
+/** Checks and migrates the database on a connection of its own. */
+async function setUp (
+  config: ClientConfig, migrations: Migration[], log: Log
+): Promise<{ description: string, types: ClientConfig['types'] }> {
+  const client = await connectClient(config)
+  try {
+    const connection = connectionOf(client)
+    const name = `${client.host}:${client.port}/${client.database}`
+    const version = await readVersion(connection, name)
+    await lockMigrations(connection, log)
+    await refuseForeignTables(connection, name)
+    await applyMigrations({ ...connection, transaction: async run => transactionOn(client, run) }, migrations, log)
+    return { description: `PostgreSQL ${version} at ${client.user}@${name}`, types: await readTypes(connection) }
+  } catch (error) {
+    if (error instanceof pg.DatabaseError) throw new Error(`SANDBOX_DATABASE_URL: ${error.message}`)
+    throw error
+  } finally {
+    await client.end()
+  }
+}
+
+/**
+ * Opens a PostgreSQL server's database and applies the migrations.
+ *
+ * @param url - `postgres://…`
+ * @throws Error that says in one line, without the password, why the database cannot be used
+ */
+export async function openPostgres (url: string, migrations: Migration[], log: Log): Promise<Database> {
+  const config = configOf(url)
+  const { description, types } = await setUp(config, migrations, log)
+  const pool = new pg.Pool({ ...config, max: poolSize, types })
+  // Connections that break are replaced; a query that runs on one of them fails by itself.
+  pool.on('connect', (client) => { client.on('error', () => { /* see above */ }) })
+  pool.on('error', () => { /* see above */ })
+  return {
+    ...connectionOf(pool),
+    description,
+    transaction: async (run) => {
+      const client = await pool.connect()
+      try {
+        return await transactionOn(client, run)
+      } finally {
+        client.release()
+      }
+    },
+    close: async () => pool.end()
+  }
+}

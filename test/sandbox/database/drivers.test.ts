@@ -1,0 +1,165 @@
+import { openDatabase } from '../../../src/sandbox/database/database.ts'
+import { databaseSettings, onEachDatabase } from '../../support/databases.ts'
+import { hasura } from '../../support/folders.ts'
+
+/** Whatever the sandbox runs on, it gets the same. So every expectation here is written once. */
+onEachDatabase('the interface of the database', async (t, database) => {
+  const settings = await databaseSettings(t, database)
+  const first = await openDatabase(settings, hasura, () => { /* quiet */ })
+  await first.query('CREATE TYPE mood AS ENUM (\'good\', \'bad\'); CREATE DOMAIN short AS text CHECK (length(value) < 5)')
+  await first.close()
+  const db = await openDatabase(settings, hasura, () => { /* quiet */ })
+  t.teardown(db.close)
+
+  t.test('a value of each type', async (t) => {
+    const table: Array<[string, unknown]> = [
+      ['32767::int2', 32_767],
+      ['(-2147483648)::int4', -2_147_483_648],
+      ['9007199254740991::int8', 9_007_199_254_740_991],
+      ['9007199254740993::int8', 9_007_199_254_740_993n],
+      ['count(*)', 1],
+      ['1.5::float4', 1.5],
+      ['0.1::float8 + 0.2', 0.1 + 0.2],
+      ['\'NaN\'::float8', Number.NaN],
+      ['\'-Infinity\'::float8', -Infinity],
+      ['12345678901234567890.1234567890::numeric', '12345678901234567890.1234567890'],
+      ['1::numeric', '1'],
+      ['\'12.34\'::money', '$12.34'],
+      ['true', true],
+      ['false', false],
+      ['NULL::integer', null],
+      ['\'a\'::text', 'a'],
+      ['\'ab\'::char(4)', 'ab  '],
+      ['\'a\'::name', 'a'],
+      ['\'2024-02-29T12:30:00.123456+05:30\'::timestamptz', new Date('2024-02-29T07:00:00.123Z')],
+      ['\'infinity\'::timestamptz', Infinity],
+      ['\'2024-02-29 12:30:00\'::timestamp', new Date('2024-02-29 12:30:00')],
+      ['\'2024-02-29\'::date', new Date('2024-02-29')],
+      ['\'12:30\'::time', '12:30:00'],
+      ['\'12:30+02\'::timetz', '12:30:00+02'],
+      ['\'1 day 02:00\'::interval', '1 day 02:00:00'],
+      ['\'1 day 02:00\'::interval::text', '1 day 02:00:00'],
+      ['\'2024-02-29T12:00+02\'::timestamptz::text', '2024-02-29 10:00:00+00'],
+      ['to_jsonb(\'2024-02-29T12:00+02\'::timestamptz)', '2024-02-29T10:00:00+00:00'],
+      ['to_jsonb(\'\\x00ff\'::bytea)', '\\x00ff'],
+      ['to_jsonb(9007199254740993)::text', '9007199254740993'],
+      ['\'{"b": [1, null], "a": "x"}\'::json', { b: [1, null], a: 'x' }],
+      ['\'[1.50, "é"]\'::jsonb', [1.5, 'é']],
+      ['\'null\'::jsonb', null],
+      ['\'\\x00ff\'::bytea', Uint8Array.from([0, 255])],
+      ['\'0d5a7d2e-4b0f-4ee5-9e1f-2a8c5e0e2b11\'::uuid', '0d5a7d2e-4b0f-4ee5-9e1f-2a8c5e0e2b11'],
+      ['\'127.0.0.1/8\'::inet', '127.0.0.1/8'],
+      ['\'(1,2)\'::point', '(1,2)'],
+      ['B\'101\'', '101'],
+      ['int4range(1, 5)', '[1,5)'],
+      ['ROW(1, \'a\')', '(1,a)'],
+      ['\'bad\'::mood', 'bad'],
+      ['\'abc\'::short', 'abc'],
+      ['ARRAY[1, NULL, 3]', [1, null, 3]],
+      ['ARRAY[[1, 2], [3, 4]]', [[1, 2], [3, 4]]],
+      ['ARRAY[]::text[]', []],
+      [String.raw`ARRAY['a,b', 'c"d', 'e\f', '', 'NULL', NULL, '{}']`, ['a,b', 'c"d', 'e\\f', '', 'NULL', null, '{}']],
+      ['ARRAY[9007199254740993]', [9_007_199_254_740_993n]],
+      ['ARRAY[1.50]', ['1.50']],
+      ['ARRAY[true, false]', [true, false]],
+      ['ARRAY[\'{"a": [1]}\'::jsonb]', [{ a: [1] }]],
+      ['ARRAY[\'2024-02-29\'::timestamptz]', [new Date('2024-02-29')]],
+      ['ARRAY[\'good\', \'bad\']::mood[]', ['good', 'bad']],
+      ['ARRAY[\'abc\']::short[]', ['abc']],
+      ['\'1 2\'::int2vector', '1 2'],
+      ['pg_typeof(1)', 'integer']
+    ]
+    for (const [expression, value] of table) {
+      t.strictSame((await db.query(`SELECT ${expression} AS value`)).rows, [{ value }], expression)
+      t.strictSame((await db.query(`SELECT ${expression} AS value`, [])).rows, [{ value }], `${expression}, prepared`)
+    }
+  })
+
+  t.test('a parameter is text, and the statement casts it', async (t) => {
+    const table: Array<[string, string | null, unknown]> = [
+      ['integer', '12', 12], ['int8', '9007199254740993', 9_007_199_254_740_993n], ['boolean', 'yes', true],
+      ['jsonb', '{"a":[1]}', { a: [1] }], ['text', '{"a"}', '{"a"}'], ['text', '', ''], ['text[]', '{a,NULL}', ['a', null]],
+      ['timestamptz', '2024-02-29 12:00+02', new Date('2024-02-29T10:00:00Z')], ['integer', null, null]
+    ]
+    for (const [type, param, value] of table) {
+      t.strictSame((await db.query(`SELECT $1::text::${type} AS value`, [param])).rows, [{ value }], `${type} ${String(param)}`)
+    }
+  })
+
+  t.test('without parameters several statements run, and the last one answers', async (t) => {
+    t.strictSame((await db.query('CREATE TABLE n (n integer); INSERT INTO n VALUES (1), (2); SELECT n FROM n')).rows, [{ n: 1 }, { n: 2 }])
+    t.strictSame((await db.query('SELECT 1; DELETE FROM n')).rows, [])
+    t.strictSame((await db.query('-- nothing')).rows, [])
+    await t.rejects(db.query('INSERT INTO n VALUES (3); SELECT 1 / 0'), { code: '22012' })
+    t.strictSame((await db.query('SELECT n FROM n')).rows, [], 'they are one transaction')
+  })
+
+  t.test('an error has PostgreSQL\'s fields', async (t) => {
+    await db.query(`CREATE TABLE parent (id integer PRIMARY KEY, name text NOT NULL CONSTRAINT named CHECK (name <> ''));
+      CREATE TABLE child (parent_id integer REFERENCES parent); INSERT INTO parent VALUES (1, 'a'); INSERT INTO child VALUES (1)`)
+    const table: Array<[string, Record<string, string | undefined>]> = [
+      ['INSERT INTO parent VALUES (1, \'b\')', {
+        code: '23505', message: 'duplicate key value violates unique constraint "parent_pkey"', constraint: 'parent_pkey',
+        detail: 'Key (id)=(1) already exists.', schema: 'public', table: 'parent', column: undefined
+      }],
+      ['INSERT INTO parent VALUES (2, NULL)', {
+        code: '23502', message: 'null value in column "name" of relation "parent" violates not-null constraint',
+        detail: 'Failing row contains (2, null).', constraint: undefined, table: 'parent', column: 'name'
+      }],
+      ['INSERT INTO parent VALUES (2, \'\')', {
+        code: '23514', message: 'new row for relation "parent" violates check constraint "named"', constraint: 'named',
+        detail: 'Failing row contains (2, ).'
+      }],
+      ['INSERT INTO child VALUES (7)', {
+        code: '23503', constraint: 'child_parent_id_fkey', detail: 'Key (parent_id)=(7) is not present in table "parent".',
+        message: 'insert or update on table "child" violates foreign key constraint "child_parent_id_fkey"', table: 'child'
+      }],
+      ['DELETE FROM parent', {
+        code: '23503', constraint: 'child_parent_id_fkey', detail: 'Key (id)=(1) is still referenced from table "child".',
+        message: 'update or delete on table "parent" violates foreign key constraint "child_parent_id_fkey" on table "child"'
+      }],
+      ['SELECT \'x\'::integer', { code: '22P02', message: 'invalid input syntax for type integer: "x"', position: '8' }],
+      ['SELECT nothing', { code: '42703', message: 'column "nothing" does not exist', position: '8' }],
+      ['SELEC 1', { code: '42601', message: 'syntax error at or near "SELEC"', position: '1' }],
+      ['SELECT 2147483647 + 1', { code: '22003', message: 'integer out of range' }],
+      ['DO $$ BEGIN RAISE \'stop\' USING ERRCODE = \'P0002\', DETAIL = \'why\', HINT = \'how\'; END $$',
+        { code: 'P0002', message: 'stop', detail: 'why', hint: 'how' }]
+    ]
+    for (const [sql, fields] of table) {
+      for (const params of [undefined, []]) {
+        const answer: unknown = await db.query(sql, params).catch((error: unknown) => error)
+        const error = answer as Record<string, unknown>
+        const actual = Object.fromEntries(Object.keys(fields).map(name => [name, error[name]]))
+        t.strictSame({ ...actual, severity: error['severity'] }, { ...fields, severity: 'ERROR' }, sql)
+      }
+    }
+  })
+
+  t.test('a transaction is whole or not at all, and READ COMMITTED', async (t) => {
+    await db.query('CREATE TABLE once (n integer UNIQUE DEFERRABLE INITIALLY DEFERRED)')
+    const rows = async (): Promise<unknown> => (await db.query('SELECT n FROM once ORDER BY n')).rows
+    const answer = await db.transaction(async (connection) => {
+      await connection.query('INSERT INTO once VALUES ($1::integer)', ['1'])
+      return (await connection.query('SHOW transaction_isolation')).rows
+    })
+    t.strictSame(answer, [{ transaction_isolation: 'read committed' }])
+    t.strictSame(await rows(), [{ n: 1 }])
+
+    const reason = new Error('no')
+    await t.rejects(db.transaction(async (connection) => {
+      await connection.query('INSERT INTO once VALUES (2)')
+      throw reason
+    }), reason)
+    await t.rejects(db.transaction(async (connection) => {
+      await connection.query('INSERT INTO once VALUES (3)')
+      await connection.query('SELECT 1 / 0')
+    }), { code: '22012' })
+    await t.rejects(db.transaction(async (connection) => {
+      await connection.query('INSERT INTO once VALUES (4)')
+      await connection.query('SELECT 1 / 0').catch(() => { /* as if it had not failed */ })
+    }), 'a failed statement rolls back, even if its error is caught')
+    await t.rejects(db.transaction(async connection => connection.query('INSERT INTO once VALUES (1)')),
+      { code: '23505' }, 'a constraint that is checked at the end')
+    t.strictSame(await rows(), [{ n: 1 }])
+  })
+})

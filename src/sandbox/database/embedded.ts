@@ -1,11 +1,15 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import type { Transaction } from '@electric-sql/pglite'
 import type { Connection, Database, Result } from './connection.ts'
+import { explainMissingExtension, loadExtensions } from './extensions.ts'
 import { LockedError, takeLock } from './lock.ts'
 import { applyMigrations } from './migrations.ts'
 import type { Log, Migration } from './migrations.ts'
+
+/** PGlite's version of PostgreSQL, whose data it can read. */
+const embeddedVersion = '18'
 
 /** Two processes on one folder would lose rows silently. */
 function lockFolder (folder: string): () => void {
@@ -20,10 +24,21 @@ function lockFolder (folder: string): () => void {
   }
 }
 
+function checkVersion (data: string, folder: string): void {
+  const version = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim()
+  if (version === embeddedVersion) return
+  throw new Error(`The data folder ${folder} was made by PostgreSQL ${version}, and the embedded PostgreSQL, version `
+    + `${embeddedVersion}, cannot read it: delete the folder to start with a new database, or set SANDBOX_DATA_DIR to `
+    + 'another folder')
+}
+
 /** Creates the database in another place and moves it when it is complete: an interruption leaves no half of one. */
 async function prepare (folder: string, log: Log): Promise<string> {
   const data = join(folder, 'postgres')
-  if (existsSync(data)) return data
+  if (existsSync(data)) {
+    checkVersion(data, folder)
+    return data
+  }
   log(`Preparing PostgreSQL in ${folder}: once, about ten seconds`)
   const preparing = join(folder, 'preparing')
   rmSync(preparing, { recursive: true, force: true })
@@ -47,7 +62,7 @@ function connectionOf (db: PGlite | Transaction): Connection {
  * Opens the embedded PostgreSQL and applies the migrations.
  *
  * @param folder - where it keeps its data; `memory://` keeps nothing
- * @throws Error if another process uses the folder, or a migration fails
+ * @throws Error if another process uses the folder, another PostgreSQL made it, or a migration fails
  */
 export async function openEmbedded (folder: string, migrations: Migration[], log: Log): Promise<Database> {
   const isInMemory = folder === 'memory://'
@@ -58,7 +73,8 @@ export async function openEmbedded (folder: string, migrations: Migration[], log
     release?.()
   }
   try {
-    const pglite = await PGlite.create(isInMemory ? folder : await prepare(folder, log))
+    const dataDir = isInMemory ? folder : await prepare(folder, log)
+    const pglite = await PGlite.create({ dataDir, extensions: await loadExtensions(migrations) })
     opened.push(pglite)
     const db: Database = {
       ...connectionOf(pglite),
@@ -71,6 +87,6 @@ export async function openEmbedded (folder: string, migrations: Migration[], log
     return db
   } catch (error) {
     await close()
-    throw error
+    throw explainMissingExtension(error)
   }
 }

@@ -17,13 +17,13 @@ function readOwner (file: string): number | undefined {
   }
 }
 
-/** A lock of this process's own id that is older than the process is another's, from before a container's restart. */
+/** After a container restarts, this process can have the id of the one that left the lock: the lock is then older. */
 function isOfEarlierProcess (file: string, owner: number): boolean {
   const startedAt = Date.now() - process.uptime() * 1000
   return owner === process.pid && (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) < startedAt
 }
 
-/** Removes a lock whose owner is gone; two processes that do so at once do not remove each other's new one. */
+/** Removes a lock whose owner has ended. Two processes that do this at once do not remove each other's new lock. */
 function removeStale (file: string): void {
   const owner = readOwner(file)
   if (owner === undefined) return
@@ -36,7 +36,7 @@ function removeStale (file: string): void {
     throw error
   }
   try {
-    // Between the look and the move another process may have taken the lock over: that one gets it back.
+    // Between the check and the move, another process may have taken the lock over. Then it gets the lock back.
     if (readOwner(aside) !== owner) linkSync(aside, file)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
@@ -45,14 +45,14 @@ function removeStale (file: string): void {
   }
 }
 
-/** The lock is another's. */
+/** A running process holds the lock. */
 export class LockedError extends Error {}
 
 /**
- * Takes a lock file, which holds the process id of its owner. A stale one is taken over.
+ * Takes a lock file, which contains the process id of its owner. A lock whose owner has ended is taken over.
  *
- * @returns what gives the lock back
- * @throws LockedError "in use by process …" where its owner is running
+ * @returns a function that releases the lock
+ * @throws LockedError "in use by process …" if the owner is running
  */
 export function takeLock (file: string): () => void {
   const mine = `${file}.${process.pid}`
@@ -60,7 +60,7 @@ export function takeLock (file: string): () => void {
   try {
     for (;;) {
       try {
-        // Unlike a file that is opened and then written, a link appears with its content, and never over another's.
+        // A link appears together with its content, unlike a file that is written, and never replaces another one.
         linkSync(mine, file)
         return () => { rmSync(file) }
       } catch (error) {

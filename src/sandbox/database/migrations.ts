@@ -27,7 +27,7 @@ export function readMigrations (hasura: string): Migration[] {
 /**
  * Applies what the database does not have yet. Each file runs in its own transaction, which also records it.
  *
- * @throws Error that names the file and what PostgreSQL says
+ * @throws Error that names the file and what PostgreSQL says; PostgreSQL's error is its cause
  */
 export async function applyMigrations (
   db: Pick<Database, 'query' | 'transaction'>, migrations: Migration[], log: Log
@@ -39,6 +39,6 @@ export async function applyMigrations (
     await db.transaction(async (connection) => {
       await connection.query(sql)
       await connection.query('INSERT INTO sandbox.applied VALUES ($1)', [name])
-    }).catch((error: unknown) => { throw new Error(`${file}: ${(error as Error).message}`) })
+    }).catch((error: unknown) => { throw new Error(`${file}: ${(error as Error).message}`, { cause: error }) })
   }
 }

@@ -1,12 +1,23 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import type { Test } from 'tap'
 import { openDatabase } from '../../../src/sandbox/database/database.ts'
+import { databaseSettings, onEachDatabase } from '../../support/databases.ts'
 import { dataFolder, hasura, temporaryFolder } from '../../support/folders.ts'
 
 const quiet = (): void => { /* says nothing */ }
+
+/** The project, with more migrations. */
+function projectWith (t: Test, migrations: Record<string, string>): string {
+  const project = temporaryFolder(t)
+  cpSync(hasura, project, { recursive: true })
+  for (const [name, sql] of Object.entries(migrations)) {
+    mkdirSync(join(project, 'migrations/default', name))
+    writeFileSync(join(project, 'migrations/default', name, 'up.sql'), sql)
+  }
+  return project
+}
 
 t.test('a folder in use is refused, and free again afterwards', async (t) => {
   const folder = dataFolder(t)
@@ -22,28 +33,7 @@ t.test('a folder in use is refused, and free again afterwards', async (t) => {
   await second.close()
 })
 
-t.test('the lock of a process that is gone is taken over', async (t) => {
-  const gone = spawn(process.execPath, ['--version'])
-  await once(gone, 'exit')
-  const folder = dataFolder(t)
-  writeFileSync(join(folder, 'lock'), String(gone.pid))
-  const db = await openDatabase({ SANDBOX_DATA_DIR: folder }, hasura, quiet)
-  t.equal(readFileSync(join(folder, 'lock'), 'utf8'), String(process.pid))
-  await db.close()
-  t.notOk(existsSync(join(folder, 'lock')))
-})
-
-t.test('a lock of the own id from before a restart is stale', async (t) => {
-  const folder = dataFolder(t)
-  const lock = join(folder, 'lock')
-  writeFileSync(lock, String(process.pid))
-  utimesSync(lock, 1_000_000_000, 1_000_000_000)
-  const db = await openDatabase({ SANDBOX_DATA_DIR: folder }, hasura, quiet)
-  await db.close()
-  t.strictSame(readdirSync(folder), ['postgres'])
-})
-
-t.test('what an interrupted preparation left is no database', async (t) => {
+t.test('an interrupted preparation starts again', async (t) => {
   const folder = temporaryFolder(t)
   mkdirSync(join(folder, 'preparing'))
   writeFileSync(join(folder, 'preparing', 'PG_VERSION'), '18')
@@ -59,32 +49,80 @@ t.test('what an interrupted preparation left is no database', async (t) => {
   t.strictSame(readdirSync(folder), ['postgres'])
 })
 
-t.test('migrations are applied in order and once, each whole or not at all', async (t) => {
-  const folder = dataFolder(t)
-  const project = temporaryFolder(t)
-  cpSync(hasura, project, { recursive: true })
-  const add = (name: string, sql: string): void => {
-    mkdirSync(join(project, 'migrations/default', name), { recursive: true })
-    writeFileSync(join(project, 'migrations/default', name, 'up.sql'), sql)
-  }
-  add('1800000000000_table', 'CREATE TABLE step (number integer)')
-  add('1800000000001_row', 'INSERT INTO step VALUES (1); INSERT INTO step VALUES (2)')
-  add('1800000000002_broken', 'INSERT INTO step VALUES (3); INSERT INTO nowhere VALUES (4)')
+onEachDatabase('migrations are applied in order and once, each whole or not at all', async (t, database) => {
+  const settings = await databaseSettings(t, database)
+  const broken = 'INSERT INTO step VALUES (3); INSERT INTO nowhere VALUES (4)'
+  const project = projectWith(t, {
+    '1800000000001_row': 'INSERT INTO step VALUES (1); INSERT INTO step VALUES (2)',
+    '1800000000000_table': 'CREATE TABLE step (number integer)',
+    '1800000000002_broken': broken
+  })
   const lines: string[] = []
-  await t.rejects(openDatabase({ SANDBOX_DATA_DIR: folder }, project, (line) => { lines.push(line) }),
-    { message: /1800000000002_broken\/up\.sql: relation "nowhere" does not exist/ })
-  add('1800000000002_broken', 'INSERT INTO step VALUES (5)')
-  const db = await openDatabase({ SANDBOX_DATA_DIR: folder }, project, (line) => { lines.push(line) })
-  t.strictSame((await db.query('SELECT number FROM step ORDER BY number')).rows.map(row => row),
-    [{ number: 1 }, { number: 2 }, { number: 5 }])
+  const log = (line: string): void => { if (line.includes('18000')) lines.push(line) }
+  await t.rejects(openDatabase(settings, project, log), {
+    constructor: Error, message: /1800000000002_broken\/up\.sql: relation "nowhere" does not exist$/
+  })
+  writeFileSync(join(project, 'migrations/default/1800000000002_broken/up.sql'), 'INSERT INTO step VALUES (5)')
+  const db = await openDatabase(settings, project, log)
+  t.teardown(db.close)
+  t.strictSame((await db.query('SELECT number FROM step ORDER BY number')).rows, [{ number: 1 }, { number: 2 }, { number: 5 }])
   t.strictSame(lines, [
     'Applying migration 1800000000000_table', 'Applying migration 1800000000001_row',
     'Applying migration 1800000000002_broken', 'Applying migration 1800000000002_broken'
   ])
-  await db.close()
 })
 
-t.test('in memory nothing is kept and nothing is locked', async (t) => {
+onEachDatabase('migrations create extensions', async (t, database) => {
+  const settings = await databaseSettings(t, database)
+  const project = projectWith(t, {
+    '1800000000000_extensions': `CREATE EXTENSION pgcrypto;
+      create extension if not exists "uuid-ossp" with schema public;
+      CREATE  EXTENSION
+        IF NOT EXISTS citext;
+      CREATE EXTENSION "pg_trgm";
+      CREATE EXTENSION IF NOT EXISTS plpgsql;
+      CREATE TABLE person (id uuid PRIMARY KEY DEFAULT uuid_generate_v4(), name citext UNIQUE, names citext[]);
+      INSERT INTO person (name, names) VALUES ('Ann', ARRAY['Ann', 'ANN']::citext[])`
+  })
+  // The second time, the extensions are in the database already.
+  for (const time of ['first', 'second']) {
+    const db = await openDatabase(settings, project, quiet)
+    const { rows } = await db.query(`SELECT encode(digest('abc', 'sha256'), 'hex') AS hash, name, names, id = uuid_nil() AS nil,
+      similarity('a', 'a') AS similarity FROM person WHERE name = 'ANN'`)
+    t.strictSame(rows, [
+      { hash: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad', name: 'Ann', names: ['Ann', 'ANN'], nil: false, similarity: 1 }
+    ], time)
+    await t.rejects(db.query('INSERT INTO person (name) VALUES (\'ann\')'), { code: '23505', constraint: 'person_name_key' })
+    await db.close()
+  }
+})
+
+t.test('an extension that the embedded PostgreSQL does not have is named', async (t) => {
+  const project = projectWith(t, { '1800000000000_map': 'CREATE EXTENSION postgis' })
+  await t.rejects(openDatabase({ SANDBOX_DATA_DIR: dataFolder(t) }, project, quiet), {
+    constructor: Error,
+    message: `${join(project, 'migrations/default/1800000000000_map/up.sql')}: extension "postgis" is not available in the `
+      + 'embedded PostgreSQL: set SANDBOX_DATABASE_URL to a PostgreSQL that has it'
+  })
+})
+
+t.test('data of another version of PostgreSQL are refused, and stay as they are', async (t) => {
+  const folder = dataFolder(t)
+  const file = join(folder, 'postgres/PG_VERSION')
+  const current = readFileSync(file, 'utf8').trim()
+  for (const version of ['17', '19']) {
+    writeFileSync(file, `${version}\n`)
+    await t.rejects(openDatabase({ SANDBOX_DATA_DIR: folder }, hasura, quiet), {
+      constructor: Error,
+      message: `The data folder ${folder} was made by PostgreSQL ${version}, and the embedded PostgreSQL, version `
+        + `${current}, cannot read it: delete the folder to start with a new database, or set SANDBOX_DATA_DIR to another folder`
+    })
+    t.strictSame(readdirSync(folder), ['postgres'])
+    t.equal(readFileSync(file, 'utf8'), `${version}\n`)
+  }
+})
+
+t.test('in memory, nothing is kept and nothing is locked', async (t) => {
   const db = await openDatabase({ SANDBOX_DATA_DIR: 'memory://' }, hasura, quiet)
   t.match((await db.query('SELECT count(*)::int AS count FROM "user"')).rows, [{ count: 1 }])
   await db.close()

@@ -38,7 +38,7 @@ async function signerOf (type: keyof typeof types): Promise<Sign | string> {
   try {
     await fastify.register(config, { env })
     await fastify.register(jwt, { claimsOf })
-    return () => fastify.jwt.sign({ id: 1, defaultRole: 'user', roles: ['editor'], claims: {} })
+    return () => fastify.jwt.sign({ id: 1, default_role: 'user', roles: [{ role: 'editor' }] })
   } catch (error) {
     if (error instanceof ConfigError) return error.message
     throw error

@@ -1,99 +1,135 @@
-import { allowedRoles, defaultRole, readEntries, userId } from './claims-entries.ts'
-import type { Mapped } from './claims-entries.ts'
-import { startsWith } from './json-path.ts'
-import type { Refuse } from './key-type.ts'
+import { randomUUID } from 'node:crypto'
+import { ConfigError } from '../config.ts'
+import { isObject, parseJsonPath, readAt, writeAt } from './json-path.ts'
+import type { JsonPath } from './json-path.ts'
 
-/** Names of Hasura's claims in lower case, with strings; the allowed roles alone are a list. */
+/*
+ * Hasura's `claims_map`. With it, Hasura does not read its claims from one object of the token, but each one from where
+ * the map says:
+ *
+ *   "x-hasura-app": "shop"                                      a literal, the same for every user
+ *   "x-hasura-org-id": { "path": "$.org", "default": "none" }   the value at that path of the token, or the default
+ *
+ * So this service makes a token in two steps. The first writes each claim at its path, but never over another claim or
+ * into a registered one. The second reads all claims back as Hasura does, and compares them with what the user should
+ * have. This finds every mistake: two claims at one path, a path to a registered claim that is not a string, a claim
+ * that this user lacks, a literal that contradicts the database. It also runs at the start, for a sample user, so that
+ * a map that fits nobody stops the start.
+ */
+
+/** Hasura's claims by their names in lower case. Only the allowed roles are a list. */
 export type HasuraClaims = Record<string, string | string[]>
 
-/** What is written into a token and where; undefined writes nothing. */
-export type Placed = [keys: string[], value: unknown]
-
-/** RFC 7519, section 4.1. Hasura reads them first, and finds no claims of its own in them. */
+/** RFC 7519, section 4.1. */
 export const registeredClaims = ['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti']
 
-const own = [allowedRoles, defaultRole, userId]
+export type Payload = Record<string, unknown>
 
-type Claims = Record<string, unknown>
+/**
+ * Adds Hasura's claims to the registered claims of a token.
+ *
+ * @throws Error that names the claim, if Hasura would refuse the token or read another value from it
+ */
+export type AddClaims = (registered: Payload, claims: HasuraClaims) => Payload
 
-/** What Hasura finds for a claim, where that is not written for the claim itself. */
-type Found = (claims: HasuraClaims) => unknown
+const allowedRoles = 'x-hasura-allowed-roles'
+const defaultRole = 'x-hasura-default-role'
+const roleClaims = [allowedRoles, defaultRole]
 
-/** A path that leads to a registered claim finds what stands there anyway, and nothing can be written. */
-function readRegistered ({ claim, keys, hasDefault }: Mapped, fixed: Claims, refuse: Refuse): Found {
-  const [head = '', ...rest] = keys
-  const at = `has for ${claim} in "claims_map" a path to the registered claim ${head}`
-  if (rest.length > 0) refuse(`${at} and further: there is nothing in it`)
-  if (claim === allowedRoles || claim === defaultRole) refuse(`${at}, which holds no role`)
-  if (claim === userId && head !== 'sub') refuse(`${at}, which is not the user's id: use $.sub`)
-  if (head === 'sub') return claims => claims[userId]
-  const isAbsent = fixed[head] === undefined && ['iss', 'aud', 'nbf'].includes(head)
-  const isString = head === 'jti' || typeof fixed[head] === 'string'
-  if (!isString && !(isAbsent && hasDefault)) refuse(`${at}, which is no string in this token`)
-  return () => fixed[head]
+interface ClaimsMap {
+  literals: Map<string, unknown>
+  paths: Array<{ claim: string, path: JsonPath, fallback: unknown }>
 }
 
-/** What src/claims.ts gives must be what Hasura finds, or a permission would go by something else. */
-function checkFound (claim: string, found: unknown, given: unknown): void {
-  if (given === undefined || given === found) return
-  throw new Error(`The claim ${claim} of src/claims.ts has another value than Hasura finds for it by its "claims_map"`)
+function refuse (problem: string): never {
+  throw new ConfigError('HASURA_GRAPHQL_JWT_SECRET', `has a "claims_map" ${problem}`)
 }
 
-/** Where one of the two is the same for all, it must fit what the database says of the user. */
-function checkRole (role: unknown, allowed: unknown): void {
-  if (Array.isArray(allowed) && allowed.includes(role)) return
-  throw new Error('The user\'s x-hasura-default-role is not among the x-hasura-allowed-roles, of which "claims_map" has '
-    + 'one as a literal: Hasura would refuse every request without a role')
+/** Whether Hasura accepts a value for a claim. */
+function isUsable (claim: string, value: unknown): boolean {
+  if (claim === allowedRoles) return Array.isArray(value) && value.every(role => isUsable(defaultRole, role))
+  return typeof value === 'string' && (claim !== defaultRole || value !== '')
 }
 
-/** The names are the configuration's: `constructor` is none of a user's claims. */
-function valueOf (claims: HasuraClaims, claim: string): string | string[] | undefined {
-  return Object.hasOwn(claims, claim) ? claims[claim] : undefined
+function checkConstant (claim: string, value: unknown): unknown {
+  if (isUsable(claim, value)) return value
+  return refuse(`with an unusable ${claim}: it must be ${claim === allowedRoles ? 'a list of roles' : 'a string'}, or an object with a "path"`)
 }
 
-function toPlaced ({ claim, keys, hasDefault }: Mapped, claims: HasuraClaims): Placed {
-  const value = valueOf(claims, claim)
-  if (value !== undefined || hasDefault) return [keys, value]
-  throw new Error(`The claim ${claim} is in "claims_map" without a "default", and src/claims.ts gives this user none`)
+function readMap (map: unknown): ClaimsMap {
+  if (!isObject(map)) return refuse('that is not an object')
+  for (const claim of roleClaims) if (!Object.hasOwn(map, claim)) refuse(`without ${claim}, in lower case`)
+  const entries = Object.entries(map).map(([name, value]) => ({ claim: name.toLowerCase(), value }))
+  // Hasura does not define which one it uses.
+  if (new Set(entries.map(({ claim }) => claim)).size < entries.length) refuse('with two spellings of one claim')
+
+  const literals = new Map<string, unknown>()
+  const paths: ClaimsMap['paths'] = []
+  for (const { claim, value } of entries) {
+    if (isObject(value)) {
+      const path = parseJsonPath(value['path']) ?? refuse(`with an unusable "path" for ${claim}: use $.a.b or $.a['b%']`)
+      const fallback = value['default'] ?? undefined
+      paths.push({ claim, path, fallback: fallback === undefined ? undefined : checkConstant(claim, fallback) })
+    } else literals.set(claim, checkConstant(claim, value))
+  }
+  const literalRoles = roleClaims.flatMap(claim => literals.get(claim))
+  if (literalRoles.includes('admin')) refuse('with the role admin as a literal: every user would be an administrator')
+  return { literals, paths }
+}
+
+function write ({ paths }: ClaimsMap, registered: Payload, claims: Map<string, unknown>): Payload {
+  const payload = Object.assign(Object.create(null) as Payload, registered)
+  for (const { claim, path } of paths) {
+    if (claims.has(claim) && !registeredClaims.includes(String(path[0]))) writeAt(payload, path, claims.get(claim))
+  }
+  return payload
+}
+
+/** Reads the claims back as Hasura does. Returns what is wrong with them. */
+function findMistake (map: ClaimsMap, payload: Payload, claims: Map<string, unknown>): string | undefined {
+  const found = new Map(map.literals)
+  for (const { claim, path, fallback } of map.paths) found.set(claim, readAt(payload, path) ?? fallback)
+  for (const [claim, value] of found) {
+    if (!isUsable(claim, value)) return `Hasura finds no usable ${claim} by its "claims_map"`
+    // A literal may replace the roles of the database, if the default role is still an allowed one.
+    const isReplaced = map.literals.has(claim) && roleClaims.includes(claim)
+    if (claims.has(claim) && claims.get(claim) !== value && !isReplaced) {
+      return `Hasura finds another value for ${claim} by its "claims_map" than this service issues`
+    }
+  }
+  if ([found.get(allowedRoles)].flat().includes(found.get(defaultRole))) return undefined
+  return `Hasura finds an ${defaultRole} by its "claims_map" that is not among the ${allowedRoles}`
+}
+
+/** The claims of a user who has one role, and everything for which the map has a path of its own. */
+function sampleClaims (map: ClaimsMap, registered: Payload): Map<string, unknown> {
+  const [role = randomUUID()] = [map.literals.get(defaultRole) ?? map.literals.get(allowedRoles)].flat()
+  const claims = new Map<string, unknown>([[allowedRoles, [role]], [defaultRole, role], ['x-hasura-user-id', registered['sub']]])
+  const payload = write(map, registered, claims)
+  for (const { claim, path } of map.paths) {
+    const isOwnPath = readAt(payload, path) === undefined && !registeredClaims.includes(String(path[0]))
+    if (isOwnPath && claim.startsWith('x-hasura-')) claims.set(claim, randomUUID())
+  }
+  return claims
 }
 
 /**
- * Reads Hasura's `claims_map` into what a token needs, and where.
+ * Reads Hasura's `claims_map`.
  *
  * @param fixed - the registered claims that are the same in every token
- * @returns what throws an Error that names the claim, where Hasura would refuse the token or read another value in it
- * @throws through `refuse` where Hasura would not start, or would refuse every token of this service
+ * @throws ConfigError if Hasura would not start, or would refuse every token
  */
-export function readClaimsMap (map: unknown, fixed: Claims, refuse: Refuse): (claims: HasuraClaims) => Placed[] {
-  const { literals, mapped } = readEntries(map, refuse)
-  const elsewhere = new Map<string, Found>(Array.from(literals, ([claim, value]) => [claim, () => value]))
-  const written: Mapped[] = []
-  for (const entry of mapped.toSorted((a, b) => Number(own.includes(b.claim)) - Number(own.includes(a.claim)))) {
-    const { claim, keys, keys: [head = ''], hasDefault } = entry
-    if (registeredClaims.includes(head)) {
-      elsewhere.set(claim, readRegistered(entry, fixed, refuse))
-      continue
-    }
-    const other = written.find(other => startsWith(keys, other.keys) || startsWith(other.keys, keys))
-    const isSame = other?.keys.length === keys.length
-    // Another name for a string that is in every token.
-    if (isSame && !own.includes(claim) && [defaultRole, userId].includes(other.claim)) {
-      elsewhere.set(claim, claims => claims[other.claim])
-      continue
-    }
-    if (other !== undefined) refuse(`has in "claims_map" paths for ${other.claim} and ${claim} that cannot both hold their own value`)
-    if (!claim.startsWith('x-hasura-') && !hasDefault) {
-      refuse(`has in "claims_map" a ${claim} without a "default": a user has claims whose names start with x-hasura- alone`)
-    }
-    written.push(entry)
-  }
-  const [role, allowed] = [literals.get(defaultRole), literals.get(allowedRoles)]
-  const isHalfLiteral = (role === undefined) !== (allowed === undefined)
-  return (claims) => {
-    if (isHalfLiteral) checkRole(role ?? claims[defaultRole], allowed ?? claims[allowedRoles])
-    for (const [claim, found] of elsewhere) {
-      if (!own.includes(claim)) checkFound(claim, found(claims), valueOf(claims, claim))
-    }
-    return written.map(entry => toPlaced(entry, claims))
+export function readClaimsMap (value: unknown, fixed: Payload): AddClaims {
+  const map = readMap(value)
+  const registered = { ...fixed, sub: randomUUID(), jti: randomUUID(), iat: 0, exp: 0 }
+  const sample = sampleClaims(map, registered)
+  const mistake = findMistake(map, write(map, registered, sample), sample)
+  if (mistake !== undefined) refuse(`that fits no user: ${mistake}`)
+  return (registered, claims) => {
+    const user = new Map(Object.entries(claims))
+    const payload = write(map, registered, user)
+    const mistake = findMistake(map, payload, user)
+    if (mistake !== undefined) throw new Error(mistake)
+    return payload
   }
 }

@@ -1,65 +1,59 @@
-/** The claims that every token has already, from `id`, `default_role` and `roles` of the user alone. */
+/** The claims of every token, which come from `id`, `default_role` and `roles` of the user only. */
 const reserved = ['x-hasura-allowed-roles', 'x-hasura-default-role', 'x-hasura-user-id'] as const
 
-/** What Hasura sets itself for every request, or leaves out. */
-const hasuras = ['x-hasura-role', 'x-hasura-admin-secret', 'x-hasura-access-key']
+/** Hasura sets these itself for every request, or removes them. */
+const hasuraOwned = ['x-hasura-role', 'x-hasura-admin-secret', 'x-hasura-access-key']
 
 type Scalar = string | number | boolean | null
 
-/** Claims beyond Hasura's own three; one that is null or undefined is left out of the token. */
+/** Claims beyond the three reserved ones. A claim that is null or undefined is omitted. */
 export type CustomClaims = Record<`x-hasura-${string}`, Scalar | readonly Scalar[] | undefined>
   & Partial<Record<typeof reserved[number], never>>
 
+function mistake (name: string, problem: string): Error {
+  return new Error(`The claim ${name} of src/claims.ts ${problem}`)
+}
+
 function checkName (name: string): void {
-  if (!name.startsWith('x-hasura-')) throw new Error(`The claim ${name} of src/claims.ts must start with x-hasura-`)
-  if (hasuras.includes(name)) {
-    throw new Error(`The claim ${name} of src/claims.ts is Hasura's own, and no permission would see it: give it another name`)
-  }
-  if (!reserved.some(other => other === name)) return
-  throw new Error(`The claim ${name} of src/claims.ts is this service's own: take it out, or give it another name`)
-}
-
-/** An element of a list, quoted always: else NULL, an empty text, commas and braces would mean something else. */
-function toElement (name: string, item: unknown): string {
-  if (item === null || item === undefined) return 'NULL'
-  return `"${toText(name, item).replaceAll(/["\\]/g, '\\$&')}"`
-}
-
-/** JSON.parse rounds an integer beyond 2^53, and its neighbour may be somebody else's id. */
-function isExact (value: number): boolean {
-  return Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value)
+  if (!name.startsWith('x-hasura-')) throw mistake(name, 'must start with x-hasura-')
+  if (hasuraOwned.includes(name)) throw mistake(name, 'is set by Hasura, so no permission would see it: rename it')
+  if (reserved.some(other => other === name)) throw mistake(name, 'is set by this service: remove or rename it')
 }
 
 function toText (name: string, value: unknown): string {
-  if (typeof value === 'number' && !isExact(value)) {
-    throw new Error(`The claim ${name} of src/claims.ts is a number beyond 2^53, which JSON does not carry exactly: let `
-      + 'Hasura send it as text, with HASURA_GRAPHQL_STRINGIFY_NUMERIC_TYPES=true')
+  // JSON.parse rounds a larger integer, and the result may be another user's id. NaN fails this comparison, too.
+  if (typeof value === 'number' && !(Math.abs(value) <= Number.MAX_SAFE_INTEGER)) {
+    throw mistake(name, 'is a number beyond 2^53, which JSON does not carry exactly: '
+      + 'set HASURA_GRAPHQL_STRINGIFY_NUMERIC_TYPES=true, so that Hasura sends it as text')
   }
   if (['string', 'number', 'boolean'].includes(typeof value)) return String(value)
-  throw new Error(`The claim ${name} of src/claims.ts must be text, a number, a boolean or a list of these`)
+  throw mistake(name, 'must be text, a number, a boolean or a list of these')
 }
 
-/** Hasura takes strings alone: a list becomes PostgreSQL's literal of an array, which a permission's column casts. */
+/** Quotes every element: an unquoted NULL, empty text, comma or brace has another meaning. */
+function toElement (name: string, item: unknown): string {
+  return item === null || item === undefined ? 'NULL' : `"${toText(name, item).replaceAll(/["\\]/g, '\\$&')}"`
+}
+
+/** Hasura accepts only strings: a list becomes a PostgreSQL array literal, which permissions cast. */
 function toClaim (name: string, value: unknown): string {
-  if (!Array.isArray(value)) return toText(name, value)
-  return `{${value.map(item => toElement(name, item)).join(',')}}`
+  return Array.isArray(value) ? `{${value.map(item => toElement(name, item)).join(',')}}` : toText(name, value)
 }
 
 /**
- * Makes of what `src/claims.ts` returns the claims of a token, with names in lower case. A mistake there fails the
- * login: every permission that reads a claim relies on it.
+ * Converts what `src/claims.ts` returns into claims for Hasura, with names in lower case. A mistake fails the login,
+ * because permissions rely on every claim.
  *
  * @throws Error that names the claim
  */
 export function toHasuraClaims (claims: CustomClaims): Record<string, string> {
-  const entries = Object.entries<unknown>(claims).map(([name, value]) => [name.toLowerCase(), value] as const)
-  const names = new Set<string>()
-  for (const [name] of entries) {
+  const result = new Map<string, unknown>()
+  for (const [spelling, value] of Object.entries<unknown>(claims)) {
+    const name = spelling.toLowerCase()
     checkName(name)
-    if (names.has(name)) throw new Error(`The claim ${name} of src/claims.ts is there twice, in two spellings: leave one`)
-    names.add(name)
+    if (result.has(name)) throw mistake(name, 'is there in two spellings: remove one')
+    result.set(name, value)
   }
-  return Object.fromEntries(entries
-    .filter(([, value]) => value !== null && value !== undefined)
-    .map(([name, value]) => [name, toClaim(name, value)]))
+  const present = Array.from(result).filter(([, value]) => value !== null && value !== undefined)
+  return Object.fromEntries(present.map(([name, value]) => [name, toClaim(name, value)]))
 }

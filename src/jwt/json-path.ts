@@ -1,60 +1,55 @@
-import type { Refuse } from './key-type.ts'
+/** Names of members, and indexes of list elements as numbers. `$` is an empty list. */
+export type JsonPath = Array<string | number>
+
+const escape = '\\\\(?:["\'\\\\/bfnrt]|u[\\da-fA-F]{4})'
 
 /** `name`, `.name`, `[0]`, `["name"]` or `['name']`, also with a dot before the bracket. */
-const element = new RegExp([
-  '\\.?(?:(?<name>[\\p{L}_][\\p{L}0-9_-]*)',
-  '\\[(?:(?<index>\\d+)', '"(?<double>(?:\\\\.|[^"\\\\])*)"', '\'(?<single>(?:\\\\.|[^\'\\\\])*)\')\\])'
-].join('|'), 'uy')
+const step = new RegExp([
+  '\\.?(?:(?<name>[\\p{L}_][\\p{L}0-9_-]*)', '\\[(?<index>\\d+)\\]',
+  `\\["(?<double>(?:[^"\\\\\\p{Cc}]|${escape})*)"\\]`, `\\['(?<single>(?:[^'\\\\\\p{Cc}]|${escape})*)'\\])`
+].join('|'), 'guy')
 
-function unquote (quoted: string): string | undefined {
-  try {
-    return String(JSON.parse(`"${quoted}"`))
-  } catch {
-    return undefined
-  }
+/** JSON escapes double quotes, and not single ones. */
+function unescape (text: string): string {
+  const escaped = text.replace(/\\.|"/g, found => ({ '\\\'': '\'', '"': '\\"' })[found] ?? found)
+  return String(JSON.parse(`"${escaped}"`))
 }
 
 /**
- * Reads a JSONPath in the part of its syntax that Hasura knows, in which the `$` may be missing.
+ * Parses a JSONPath in the syntax that Hasura supports. The `$` may be missing.
  *
- * @returns keys, and indexes as numbers; nothing for `$`; undefined where Hasura refuses the path
+ * @returns undefined if Hasura refuses the path
  */
-function parseJsonPath (path: string): Array<string | number> | undefined {
+export function parseJsonPath (path: unknown): JsonPath | undefined {
   if (path === '$') return []
-  const keys: Array<string | number> = []
-  let position = path.startsWith('$') ? 1 : 0
-  do {
-    element.lastIndex = position
-    const { name, index, double, single } = element.exec(path)?.groups ?? {}
-    // In single quotes an escaped one is itself, and a double one needs no escape.
-    const quoted = double ?? single?.replace(/\\'|"|\\./g, found => ({ '\\\'': '\'', '"': '\\"' })[found] ?? found)
-    const key = name ?? (index === undefined ? quoted === undefined ? undefined : unquote(quoted) : Number(index))
-    if (key === undefined) return undefined
-    keys.push(key)
-    position = element.lastIndex
-  } while (position < path.length)
-  return keys
+  if (typeof path !== 'string') return undefined
+  const text = path.replace(/^\$/, '')
+  const steps = Array.from(text.matchAll(step))
+  if (text === '' || steps.map(([matched]) => matched).join('') !== text) return undefined
+  return steps.map(({ groups }) => {
+    const { name, index, double, single }: Record<string, string | undefined> = { ...groups }
+    return name ?? (index === undefined ? unescape(String(double ?? single)) : Number(index))
+  })
+}
+
+export function isObject (value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Reads the value at a path, as Hasura does; undefined if there is none. */
+export function readAt (value: unknown, [key, ...rest]: JsonPath): unknown {
+  if (key === undefined) return value
+  if (typeof key === 'number') return Array.isArray(value) ? readAt(value[key], rest) : undefined
+  return isObject(value) && Object.hasOwn(value, key) ? readAt(value[key], rest) : undefined
 }
 
 /**
- * Reads a JSONPath of the configuration.
+ * Writes a value at a path, and the objects that lead to it. Replaces nothing, and writes no elements of lists.
  *
- * @param name - what the path is, in a message
- * @returns keys, and indexes as numbers
- * @throws through `refuse` where Hasura refuses it
+ * @param object - without a prototype, so that `__proto__` is a name like any other
  */
-export function readPath (path: unknown, name: string, refuse: Refuse): Array<string | number> {
-  const keys = typeof path === 'string' ? parseJsonPath(path) : undefined
-  return keys ?? refuse(`has a ${name} that is not a JSONPath: use $, $.a.b or $.a['b%']`)
-}
-
-/** @throws through `refuse` where a path leads into a list, in which this service writes nothing */
-export function requireNames (keys: Array<string | number>, name: string, refuse: Refuse): string[] {
-  const names = keys.filter(key => typeof key === 'string')
-  if (names.length < keys.length) refuse(`has a ${name} into a list: this service writes objects`)
-  return names
-}
-
-export function startsWith (keys: Array<string | number>, start: Array<string | number>): boolean {
-  return start.every((key, index) => keys[index] === key)
+export function writeAt (object: Record<string, unknown>, [key, ...rest]: JsonPath, value: unknown): void {
+  if (typeof key !== 'string') return
+  const inner: unknown = object[key] ??= rest.length === 0 ? value : Object.create(null)
+  if (isObject(inner)) writeAt(inner, rest, value)
 }

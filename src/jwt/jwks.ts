@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
-/** RFC 9110, section 13.1.2: a list of tags, compared weakly, or any. */
-function isKnown (header: string | undefined, etag: string): boolean {
+/** RFC 9110, section 13.1.2: a list of tags, compared weakly, or any tag. */
+function hasTag (header: string | undefined, etag: string): boolean {
   const tags = header?.split(',').map(tag => tag.trim().replace(/^W\//, '')) ?? []
   return tags.includes(etag) || tags.includes('*')
 }
 
 /**
- * `/.well-known/jwks.json`: the public keys, where there are any, for whoever verifies tokens (RFC 7517, section 5).
- * It needs no action secret. Hasura polls it as often as `Cache-Control` tells it to, and hardly works without.
+ * `/.well-known/jwks.json`: the public keys that verify tokens (RFC 7517, section 5), if there are any. It needs no
+ * action secret. `Cache-Control` tells Hasura when to fetch it again: without it, every second or never.
  */
 async function jwks (fastify: FastifyInstance): Promise<void> {
   const { config, jwt: { publicKeys } } = fastify
@@ -21,7 +21,7 @@ async function jwks (fastify: FastifyInstance): Promise<void> {
     const body = JSON.stringify({ keys: publicKeys() })
     const etag = `"${createHash('sha256').update(body).digest('base64url')}"`
     void reply.headers({ 'cache-control': caching, etag })
-    if (isKnown(request.headers['if-none-match'], etag)) return reply.code(304).send()
+    if (hasTag(request.headers['if-none-match'], etag)) return reply.code(304).send()
     return reply.type('application/json; charset=utf-8').send(body)
   })
 }

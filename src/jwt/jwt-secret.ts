@@ -1,117 +1,130 @@
 import type { KeyObject } from 'node:crypto'
 import { ConfigError } from '../config.ts'
-import { readClaimsShape } from './claims-shape.ts'
-import type { ClaimsShape } from './claims-shape.ts'
-import { hmacBytes, isHmacType, isPairType, keyOfType, typeFor } from './key-type.ts'
-import type { HmacType, PairType } from './key-type.ts'
-import { readPublicKey } from './pem.ts'
-import { isStringOrUri } from './string-or-uri.ts'
+import { readClaimsMap, registeredClaims } from './claims-map.ts'
+import type { AddClaims, Payload } from './claims-map.ts'
+import { isObject, parseJsonPath, writeAt } from './json-path.ts'
+import type { JsonPath } from './json-path.ts'
+import { hmacBytes, isHmacType, isPairType, keyOfType, readPublicKey, typeFor } from './key-pair.ts'
+import type { HmacType, PairType } from './key-pair.ts'
 
-/** Hasura's JWT configuration, as far as it says what a token must be. */
+/** What Hasura's JWT configuration says about tokens. */
 export interface JwtSecret {
-  /** How Hasura verifies: with a secret that both sides have, with one public key, or with those at a URL. */
+  /** How Hasura verifies tokens: with a shared secret, with a public key, or with the public keys at a URL. */
   keys: { type: HmacType, secret: string }
     | { type: PairType, publicKey: KeyObject }
     | { type: PairType | undefined, url: string }
   /** The registered claims that are the same in every token. */
-  fixed: { iss?: string, aud?: string | string[] }
-  place: ClaimsShape
-  /** In seconds. */
-  allowedSkew: number
+  fixed: { iss: string | undefined, aud: string | string[] | undefined }
+  addClaims: AddClaims
+  allowedSkewSeconds: number
 }
 
-const types = [...Object.keys(hmacBytes), ...Object.keys(keyOfType)].join(', ')
+/** The keys of Hasura's JSON that this service uses. */
+type JwtConfig = { type?: unknown, claims_map?: unknown, audience?: string | string[], allowed_skew?: number }
+  & Partial<Record<'key' | 'jwk_url' | 'issuer' | `claims_${'namespace' | 'namespace_path' | 'format'}`, string>>
+
+const character = '[\\w.~!$&\'()*+,;=-]|%[\\da-f]{2}'
+const authority = `//(?:(?:${character}|:)*@)?(?:\\[[\\da-f:.]+\\]|(?:${character})*)(?::\\d*)?`
+const path = `(?:${character}|[:@/])*`
+const tail = `(?:${character}|[:@/?])*`
+/** RFC 3986, with a scheme. */
+const uri = new RegExp(`^[a-z][a-z\\d+.-]*:(?:${authority}(?:/${path})?|(?!//)${path})(?:\\?${tail})?(?:#${tail})?$`, 'i')
+
+/** RFC 7519, section 2: a string with a colon must be a URI. Hasura reads no other `iss`, `sub` or `aud`. */
+export function isStringOrUri (value: unknown): value is string {
+  return typeof value === 'string' && (!value.includes(':') || uri.test(value))
+}
+
+const isString = (value: unknown): value is string => typeof value === 'string'
+
+function isHeader (value: unknown): boolean {
+  if (!isObject(value) || typeof value['type'] !== 'string') return false
+  const type = value['type'].toLowerCase()
+  return type === 'authorization' || (['cookie', 'customheader'].includes(type) && isString(value['name']))
+}
+
+/** What Hasura accepts for a key, and how to say it. A longer skew than a year would make `exp` meaningless. */
+const rules: Record<string, [isValid: (value: unknown) => boolean, expected: string]> = {
+  key: [isString, 'a string'],
+  jwk_url: [value => isString(value) && /^https?:\/\/[^/]/i.test(value) && URL.canParse(value), 'a URL with http:// or https://'],
+  issuer: [isStringOrUri, 'a string without a colon, or a URI'],
+  audience: [value => [value].flat().every(isStringOrUri), 'a string without a colon, a URI, or a list of these'],
+  allowed_skew: [value => Number.isInteger(value) && Math.abs(Number(value)) <= 31_536_000, 'a whole number of seconds, at most a year'],
+  claims_namespace: [isString, 'a string'],
+  claims_namespace_path: [value => parseJsonPath(value) !== undefined, 'a JSONPath such as $, $.a.b or $.a[\'b%\']'],
+  claims_format: [value => value === 'json' || value === 'stringified_json', 'json or stringified_json'],
+  header: [isHeader, 'an object with the "type" Authorization, or Cookie or CustomHeader and a "name"']
+}
 
 function refuse (problem: string): never {
   throw new ConfigError('HASURA_GRAPHQL_JWT_SECRET', problem)
 }
 
-/** Hasura takes a null for a key that is not there. */
-function parseObject (json: string): Record<string, unknown> {
+function parse (json: string): JwtConfig {
   let value: unknown
   try {
     value = JSON.parse(json)
   } catch {
-    // The parser's message quotes the value.
+    // The message of JSON.parse quotes the secret.
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    return Object.fromEntries(Object.entries(value).filter(([, value]) => value !== null))
+  if (!isObject(value)) return refuse('is not a JSON object: use Hasura\'s own form, {"type":"HS256","key":"<at least 32 characters>"}, and single quotes around it in a .env file or a shell')
+  // To Hasura, null is a missing key.
+  const config = Object.fromEntries(Object.entries(value).filter(([, value]) => value !== null))
+  for (const [name, [isValid, expected]] of Object.entries(rules)) {
+    if (config[name] !== undefined && !isValid(config[name])) refuse(`has an unusable "${name}": it must be ${expected}`)
   }
-  return refuse('is not a JSON object: use Hasura\'s own form, {"type":"HS256","key":"<at least 32 characters>"}, '
-    + 'and put it in single quotes in a .env file or a shell')
+  return config
 }
 
-function readSecret (type: HmacType, key: unknown): JwtSecret['keys'] {
-  const bytes = hmacBytes[type]
-  if (typeof key !== 'string') return refuse(`has no "key" that is a string of at least ${bytes} bytes`)
-  // The bytes of the string as they are: Hasura decodes no base64.
-  if (Buffer.byteLength(key) < bytes) refuse(`has a "key" that is too short: ${type} needs at least ${bytes} bytes`)
-  return { type, secret: key }
-}
-
-function readKey (type: unknown, key: unknown): JwtSecret['keys'] {
-  if (type === undefined) refuse(`has no "type": use one of ${types}`)
-  if (isHmacType(type)) return readSecret(type, key)
-  if (!isPairType(type)) return refuse(`has a "type" that Hasura does not know: use one of ${types}`)
-  if (typeof key !== 'string') return refuse('has a "key" that is not a string')
+function readKeys ({ type, key, jwk_url: url }: JwtConfig): JwtSecret['keys'] {
+  // Beside a URL, Hasura ignores the type. Here it selects the algorithm, if it is one of a key pair.
+  if (url !== undefined && key === undefined) return { type: isPairType(type) ? type : undefined, url }
+  if (key === undefined || url !== undefined) return refuse('needs either a "key" or a "jwk_url"')
+  if (isHmacType(type)) {
+    // Hasura uses the UTF-8 bytes of the string. It decodes no base64.
+    if (Buffer.byteLength(key) >= hmacBytes[type]) return { type, secret: key }
+    return refuse(`has a "key" that is too short: ${type} needs at least ${hmacBytes[type]} bytes`)
+  }
+  if (!isPairType(type)) return refuse(`needs a "type", one of ${[...Object.keys(hmacBytes), ...Object.keys(keyOfType)].join(', ')}`)
   const refuseKey = (problem: string): never => refuse(`has a "key" that ${problem}`)
   const publicKey = readPublicKey(key, refuseKey)
   return { type: typeFor(publicKey, type, refuseKey), publicKey }
 }
 
-/** Beside a URL Hasura does not look at the type; here it says which algorithm the keys at that URL are for. */
-function readUrl (type: unknown, url: unknown): JwtSecret['keys'] {
-  if (typeof url !== 'string' || !/^https?:\/\/[^/]/i.test(url) || !URL.canParse(url)) {
-    return refuse('has a "jwk_url" that is not a URL: use http:// or https://')
+/** Without a `claims_map`, Hasura reads all of its claims from one place in the token. */
+function readNamespace (config: JwtConfig): AddClaims {
+  const { claims_namespace: namespace, claims_namespace_path: path, claims_format: format } = config
+  const name = path === undefined ? 'claims_namespace' : 'claims_namespace_path'
+  const keys = path === undefined ? [namespace ?? 'https://hasura.io/jwt/claims'] : parseJsonPath(path) as JsonPath
+  const isText = format === 'stringified_json'
+  if (keys.some(key => typeof key === 'number')) refuse(`has a "${name}" into a list: this service writes objects`)
+  if (registeredClaims.includes(String(keys[0]))) refuse(`has a "${name}" inside the registered claim ${String(keys[0])}`)
+  if (isText && keys.length === 0) refuse(`has the "${name}" $ and stringified_json: a token is no string`)
+  return (registered, claims) => {
+    if (keys.length === 0) return { ...registered, ...claims }
+    const payload = Object.assign(Object.create(null) as Payload, registered)
+    writeAt(payload, keys, isText ? JSON.stringify(claims) : claims)
+    return payload
   }
-  return { type: isPairType(type) ? type : undefined, url }
-}
-
-function isAudience (value: unknown): value is string | string[] {
-  return Array.isArray(value) ? value.every(isStringOrUri) : isStringOrUri(value)
-}
-
-function readFixedClaims ({ issuer, audience }: Record<string, unknown>): JwtSecret['fixed'] {
-  if (issuer !== undefined && !isStringOrUri(issuer)) {
-    refuse('has an "issuer" that is neither a string without a colon nor a URI')
-  }
-  if (audience !== undefined && !isAudience(audience)) {
-    refuse('has an "audience" that is not a string or a list of them, each a URI where it has a colon')
-  }
-  // Against an empty list every audience is the wrong one, and none at all is right.
-  const isNamed = audience !== undefined && audience.length > 0
-  return { ...(issuer !== undefined && { iss: issuer }), ...(isNamed && { aud: audience }) }
-}
-
-/** Where the client sends the token is between it and Hasura: nothing here depends on it. */
-function checkHeader (header: unknown): void {
-  if (header === undefined) return
-  const { type, name } = Object(header) as { type?: unknown, name?: unknown }
-  const kind = typeof type === 'string' ? type.toLowerCase() : ''
-  if (kind === 'authorization') return
-  if (!['cookie', 'customheader'].includes(kind)) {
-    refuse('has a "header" that is not an object whose "type" is Authorization, Cookie or CustomHeader')
-  }
-  if (typeof name !== 'string') refuse('has a "header" without the "name" of the cookie or header')
 }
 
 /**
- * Reads Hasura's JWT configuration, and refuses what Hasura refuses, and what no token would be accepted with. What
- * Hasura does not know is ignored here, too.
+ * Reads Hasura's JWT configuration. It ignores what Hasura ignores.
  *
- * @throws ConfigError that says which key of the JSON is unusable and why
+ * @throws ConfigError that names the key of the JSON, if Hasura would not start or would refuse every token
  */
 export function readJwtSecret (json: string): JwtSecret {
-  const secret = parseObject(json)
-  const { type, key, jwk_url: url, allowed_skew: allowedSkew = 0, header } = secret
-  if (key === undefined && url === undefined) refuse('has neither "key" nor "jwk_url": Hasura needs one of them')
-  if (key !== undefined && url !== undefined) refuse('has both "key" and "jwk_url": Hasura takes only one of them')
-  const keys = url === undefined ? readKey(type, key) : readUrl(type, url)
-  if (typeof allowedSkew !== 'number' || !Number.isInteger(allowedSkew) || Math.abs(allowedSkew) > 31_536_000) {
-    return refuse('has an "allowed_skew" that is not a whole number of seconds, at most a year')
+  const config = parse(json)
+  const { issuer, audience, allowed_skew: skew = 0, claims_map: map, claims_namespace: namespace } = config
+  const hasBoth = namespace !== undefined && config.claims_namespace_path !== undefined
+  if (hasBoth) refuse('has both "claims_namespace" and "claims_namespace_path": Hasura accepts only one of them')
+  // If the list is empty, Hasura refuses every audience, and accepts a token without one.
+  const fixed = { iss: issuer, aud: audience?.length === 0 ? undefined : audience }
+  return {
+    keys: readKeys(config),
+    fixed,
+    addClaims: map === undefined ? readNamespace(config) : readClaimsMap(map, fixed),
+    // Hasura ignores the sign.
+    allowedSkewSeconds: Math.abs(skew)
   }
-  checkHeader(header)
-  const fixed = readFixedClaims(secret)
-  // hs-jose takes a negative one without its sign.
-  return { keys, fixed, allowedSkew: Math.abs(allowedSkew), place: readClaimsShape(secret, fixed, refuse) }
 }

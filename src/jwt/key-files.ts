@@ -1,50 +1,90 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Refuse } from './key-type.ts'
+import { setTimeout as after } from 'node:timers/promises'
+import type { Refuse } from './key-pair.ts'
 
-/** A private key as it lies on the disk. */
+/** A private key on the disk. */
 export interface KeyFile {
-  /** Of the file in its folder; empty where there is no folder. */
+  /** Name of the file in its folder. Empty if the path is not a folder. */
   name: string
   pem: string
-  /** From when on it signs, in milliseconds since 1970: by its name, or from the beginning. */
+  /** The time from which the key signs, in milliseconds since 1970: from the name, or else -Infinity. */
   start: number
 }
 
-/** Good as a file name everywhere, and as a key of a Kubernetes secret; names sort as their times do. */
+type Reading = Promise<KeyFile[]>
+
+/** Milliseconds between two readings. */
+const pollInterval = 1000
+
+/** A file name that is valid everywhere, also as a key of a Kubernetes Secret. Names sort by time. */
 export function fileNameOf (start: number): string {
   return `${new Date(start).toISOString().slice(0, 19).replaceAll(':', '-')}Z.pem`
 }
 
-/** @throws through `refuse` where a name begins as a time does and is none: that key would sign too early */
+/** @throws through `refuse` if a name starts like a time and is none: the key would sign too early */
 function startOf (name: string, refuse: Refuse): number {
-  const [, date = '', time = ''] = /^(\d{4}-\d\d-\d\d)T(\d\d-\d\d-\d\dZ)\.pem$/.exec(name) ?? []
-  const start = Date.parse(`${date}T${time.replaceAll('-', ':')}`)
+  const start = Date.parse(name.replace(/T(\d\d)-(\d\d)-(\d\d)Z\.pem$/, 'T$1:$2:$3Z'))
   if (!Number.isNaN(start) && fileNameOf(start) === name) return start
   if (!/^\d/.test(name)) return -Infinity
-  return refuse(`names a folder with ${name}: the time from which a key signs is written as in ${fileNameOf(0)}, in UTC`)
+  return refuse(`starts with a digit, but is not a time as in ${fileNameOf(0)}, in UTC`)
+}
+
+/** Makes a problem of one file one of its folder. */
+export function refuseFile (name: string, refuse: Refuse): Refuse {
+  return problem => refuse(name === '' ? problem : `names a folder with ${name}, which ${problem}`)
+}
+
+function refuseError (refuse: Refuse): (error: NodeJS.ErrnoException) => never {
+  return ({ code }) => refuse(`cannot be read: ${String(code)}`)
+}
+
+async function readKeyFile (path: string, name: string, refuse: Refuse): Promise<KeyFile> {
+  const start = startOf(name, refuse)
+  return { name, start, pem: await readFile(join(path, name), 'utf8').catch(refuseError(refuse)) }
 }
 
 /**
- * Reads the private keys of a PEM file, or of every `*.pem` in a folder, in the order in which they sign. Names that
- * start with a dot are passed over: Kubernetes has such beside the mounted files, and `npm run keys` while it writes.
+ * Reads the private keys of a PEM file, or of every `*.pem` in a folder, in the order in which they sign. Ignores
+ * names that start with a dot: Kubernetes keeps its versions there, and `npm run keys` an incomplete file.
  *
- * @throws through `refuse` where a name is unusable or nothing can be read
+ * @throws through `refuse` if a name is unusable or a file cannot be read
  */
 export async function readKeyFiles (path: string, refuse: Refuse): Promise<KeyFile[]> {
-  try {
-    if (!(await stat(path)).isDirectory()) return [{ name: '', pem: await readFile(path, 'utf8'), start: -Infinity }]
-    const names = (await readdir(path)).filter(name => name.endsWith('.pem') && !name.startsWith('.'))
-    const files = await Promise.all(names.map(async name => (
-      { name, start: startOf(name, refuse), pem: await readFile(join(path, name), 'utf8') }
-    )))
-    if (files.length === 0) refuse('names a folder without a file whose name ends in .pem')
-    const [, another] = files.filter(({ start }) => start === -Infinity)
-    if (another === undefined) return files.sort((a, b) => a.start - b.start)
-    return refuse('names a folder with two keys that sign from the beginning: name the newer one after the time from which it signs')
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === undefined) throw error
-    return refuse(`names a file or folder that cannot be read: ${code}`)
+  const isFolder = (await stat(path).catch(refuseError(refuse))).isDirectory()
+  const names = isFolder ? await readdir(path).catch(refuseError(refuse)) : ['']
+  const pemNames = names.filter(name => !isFolder || (name.endsWith('.pem') && !name.startsWith('.')))
+  if (pemNames.length === 0) refuse('names a folder without a file whose name ends in .pem')
+  const files = await Promise.all(pemNames.map(async name => readKeyFile(path, name, refuseFile(name, refuse))))
+  const [, second] = files.filter(({ start }) => start === -Infinity)
+  if (second === undefined) return files.sort((a, b) => a.start - b.start)
+  return refuse('names a folder with two keys that sign from the beginning: name the newer one by the time from which it signs')
+}
+
+/**
+ * Reads the files every second, and passes on what has changed. A watch of the file system would miss that Kubernetes
+ * replaces a link beside the file, and Docker a mount below it.
+ *
+ * @param first - what was read before
+ * @param onChange - called once for each new content of the files, and once for each new error
+ * @returns stops the polling
+ */
+export function poll (read: () => Reading, first: KeyFile[], onChange: (reading: Reading) => unknown): () => void {
+  let isStopped = false
+  async function run (): Promise<void> {
+    let current = JSON.stringify(first)
+    let previous = current
+    while (!isStopped) {
+      await after(pollInterval, undefined, { ref: false })
+      const reading = read()
+      const found = await reading.then(files => JSON.stringify(files), String)
+      // A file that is still being written differs from one reading to the next.
+      const isComplete = found === previous
+      previous = found
+      if (isComplete && found !== current) await onChange(reading)
+      if (isComplete) current = found
+    }
   }
+  void run()
+  return () => { isStopped = true }
 }

@@ -5,7 +5,7 @@ import type { CustomClaims } from '../../src/jwt/custom-claims.ts'
 import { openDatabase } from '../../src/sandbox/database/database.ts'
 import { dataFolder, hasura } from '../support/folders.ts'
 
-t.test('values become strings, lists become array literals, and nothing becomes no claim', async (t) => {
+t.test('values become strings, lists become array literals, and null omits the claim', async (t) => {
   t.strictSame(toHasuraClaims({
     'x-hasura-text': 'a "text"', 'x-hasura-empty': '', 'x-hasura-number': -1.5, 'x-hasura-zero': 0,
     'x-hasura-yes': true, 'x-hasura-no': false, 'x-hasura-null': null, 'x-hasura-nothing': undefined,
@@ -20,11 +20,11 @@ t.test('values become strings, lists become array literals, and nothing becomes 
   t.strictSame(toHasuraClaims({}), {})
 })
 
-t.test('PostgreSQL reads back from a literal the list that went in', async (t) => {
+t.test('PostgreSQL reads the same list from an array literal', async (t) => {
   const db = await openDatabase({ SANDBOX_DATA_DIR: dataFolder(t) }, hasura, () => { /* quiet */ })
   t.teardown(db.close)
   const unit = fc.oneof(fc.constantFrom('"', '\\', ',', '{', '}', ' ', '\n', 'N', 'U', 'L', '\''), fc.string({ unit: 'grapheme' }))
-  // PostgreSQL's text has no NUL.
+  // Text in PostgreSQL cannot contain NUL.
   const text = fc.array(unit).map(units => units.join('').replaceAll('\0', ''))
   const readBack = async (claim: string | undefined, type: string): Promise<unknown> => (
     (await db.query<{ list: unknown }>(`SELECT to_json($1::text::${type}) AS list`, [claim ?? null])).rows[0]?.list
@@ -37,27 +37,27 @@ t.test('PostgreSQL reads back from a literal the list that went in', async (t) =
   }
 })
 
-t.test('a claim of this service\'s own does not compile, and neither does another prefix', async (t) => {
+t.test('a reserved claim, another prefix and an object do not compile', async (t) => {
   const claims: CustomClaims[] = [
-    // @ts-expect-error -- the id of the user is not for an operator to choose
+    // @ts-expect-error -- the id comes from the database
     { 'x-hasura-user-id': '1' },
-    // @ts-expect-error -- nor is the role
+    // @ts-expect-error -- and so does the default role
     { 'x-hasura-default-role': 'admin' },
-    // @ts-expect-error -- nor are the roles
+    // @ts-expect-error -- and so do the roles
     { 'x-hasura-allowed-roles': ['admin'] },
-    // @ts-expect-error -- Hasura ignores what does not start with x-hasura-
+    // @ts-expect-error -- Hasura ignores names that do not start with x-hasura-
     { 'org-id': '1' },
-    // @ts-expect-error -- an object is nothing that a permission could compare
+    // @ts-expect-error -- a permission cannot compare an object
     { 'x-hasura-org': { id: 1 } }
   ]
   for (const item of claims) t.throws(() => toHasuraClaims(item), JSON.stringify(item))
 })
 
-t.test('names come out in lower case; what cannot be a claim is an error that names it', async (t) => {
-  const own = (name: string): string => `The claim ${name} of src/claims.ts is this service's own: take it out, or give it another name`
+t.test('names become lower case, and an unusable claim is an error with its name', async (t) => {
+  const own = (name: string): string => `The claim ${name} of src/claims.ts is set by this service: remove or rename it`
   const value = (name: string): string => `The claim ${name} of src/claims.ts must be text, a number, a boolean or a list of these`
   const inexact = (name: string): string => `The claim ${name} of src/claims.ts is a number beyond 2^53, which JSON does not carry `
-    + 'exactly: let Hasura send it as text, with HASURA_GRAPHQL_STRINGIFY_NUMERIC_TYPES=true'
+    + 'exactly: set HASURA_GRAPHQL_STRINGIFY_NUMERIC_TYPES=true, so that Hasura sends it as text'
   const table: Array<[Record<string, unknown>, string | object]> = [
     [{ 'X-Hasura-Org-Id': 7 }, { 'x-hasura-org-id': '7' }],
     [{ 'X-Hasura-User-Id': '1' }, own('x-hasura-user-id')],
@@ -65,19 +65,20 @@ t.test('names come out in lower case; what cannot be a claim is an error that na
     [{ 'x-hasura-default-role': undefined }, own('x-hasura-default-role')],
     ...['x-hasura-role', 'X-Hasura-Admin-Secret', 'x-hasura-access-key'].map((name): [Record<string, unknown>, string] => [
       { [name]: 'a' },
-      `The claim ${name.toLowerCase()} of src/claims.ts is Hasura's own, and no permission would see it: give it another name`
+      `The claim ${name.toLowerCase()} of src/claims.ts is set by Hasura, so no permission would see it: rename it`
     ]),
-    [{ 'x-hasura-org': 1, 'x-hasura-Org': null }, 'The claim x-hasura-org of src/claims.ts is there twice, in two spellings: leave one'],
+    [{ 'x-hasura-org': 1, 'x-hasura-Org': null }, 'The claim x-hasura-org of src/claims.ts is there in two spellings: remove one'],
     [{ 'org-id': 7 }, 'The claim org-id of src/claims.ts must start with x-hasura-'],
     [{ 'x-hasura-org': { id: 7 } }, value('x-hasura-org')],
     [{ 'x-hasura-org': [['7']] }, value('x-hasura-org')],
     [{ 'x-hasura-org': [{}] }, value('x-hasura-org')],
     [{ 'x-hasura-org': 2 ** 53 - 1 }, { 'x-hasura-org': '9007199254740991' }],
     [{ 'x-hasura-org': JSON.parse('9007199254740993') as number }, inexact('x-hasura-org')],
-    [{ 'x-hasura-org': [1, NaN] }, inexact('x-hasura-org')]
+    [{ 'x-hasura-org': [1, NaN] }, inexact('x-hasura-org')],
+    [{ 'x-hasura-org': -Infinity }, inexact('x-hasura-org')]
   ]
   for (const [claims, expected] of table) {
-    // As it comes from a column of JSON, past the compiler.
+    // A jsonb column has values that the compiler does not see.
     const convert = () => toHasuraClaims(claims as CustomClaims)
     if (typeof expected === 'string') t.throws(convert, { message: expected })
     else t.strictSame(convert(), expected)

@@ -5,9 +5,9 @@ import { pairFor, privatePem, publicPem } from '../support/key-pairs.ts'
 import { failure, service } from '../support/service.ts'
 
 const path = '/.well-known/jwks.json'
-const user = { id: 7, defaultRole: 'user', roles: [], claims: {} }
+const user = { id: 7, default_role: 'user', roles: [] }
 
-t.test('the route has the public members of the key and nothing else, for everybody', async (t) => {
+t.test('the route answers anyone with the public members of the key, and nothing else', async (t) => {
   for (const [type, alg] of [['RS384', 'RS384'], ['ES256', 'ES256'], ['ES512', 'ES512'], ['Ed25519', 'EdDSA']] as const) {
     const pair = pairFor(type)
     const secret = JSON.stringify({ type, key: publicPem(pair) })
@@ -25,7 +25,7 @@ t.test('the route has the public members of the key and nothing else, for everyb
   }
 })
 
-t.test('who has the answer already gets 304, and HEAD the headers alone', async (t) => {
+t.test('a client that has the answer gets 304, and HEAD gets only the headers', async (t) => {
   const pair = pairFor('ES256')
   const { fastify } = await service(t, {
     HASURA_GRAPHQL_JWT_SECRET: JSON.stringify({ jwk_url: `http://auth:3000${path}` }), JWT_PRIVATE_KEY: privatePem(pair)
@@ -45,14 +45,14 @@ t.test('who has the answer already gets 304, and HEAD the headers alone', async 
   t.strictSame(post.json(), failure('method-not-allowed', 'The method must be GET, HEAD'))
 })
 
-t.test('a secret is not published, nor a hash of it', async (t) => {
+t.test('a shared secret is not published, and neither is a hash of it', async (t) => {
   const { fastify } = await service(t)
   const { statusCode, body } = await fastify.inject(path)
   t.equal(statusCode, 404)
   t.strictSame(JSON.parse(body), failure('not-found', 'There is nothing at this path'))
 })
 
-t.test('the digests of the log are keyed by secrets, also where the JSON holds none', async (t) => {
+t.test('digests in the log depend on secrets, also if the JSON holds none', async (t) => {
   const env = {
     HASURA_GRAPHQL_JWT_SECRET: JSON.stringify({ jwk_url: `http://auth:3000${path}` }), JWT_PRIVATE_KEY: privatePem(pairFor('ES256'))
   }
@@ -63,6 +63,6 @@ t.test('the digests of the log are keyed by secrets, also where the JSON holds n
     await digestOf({ HASURA_GRAPHQL_ADMIN_SECRET: 'another' }),
     await digestOf({ ACTION_SECRET: 'another-of-at-least-16' })
   ]
-  t.equal(digests[0], digests[1], 'a new private key changes none')
+  t.equal(digests[0], digests[1], 'a new private key changes no digest')
   t.equal(new Set(digests).size, 3)
 })

@@ -20,7 +20,7 @@ export function privatePem ({ privateKey }: Pair): string {
   return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
 }
 
-/** An X.509 certificate of an Ed25519 key for a hundred years, and its private key. */
+/** An X.509 certificate of an Ed25519 key, valid for a hundred years, and its private key. */
 export const certificate = {
   pem: [
     '-----BEGIN CERTIFICATE-----',

@@ -1,28 +1,28 @@
 import { parseArgs } from 'node:util'
-import { readJwtSecret } from '../../jwt/jwt-secret.ts'
-import { isHmacType, isPairType } from '../../jwt/key-type.ts'
 import type { Environment } from '../../config.ts'
+import { readJwtSecret } from '../../jwt/jwt-secret.ts'
+import { isHmacType, isPairType } from '../../jwt/key-pair.ts'
 import { writeFirstKey } from './folder.ts'
-import { describePair, describeSecret, intoEnv, makePems, makeSecret, types } from './make.ts'
+import { describeActionSecret, describePair, describeSecret, makePems, types } from './make.ts'
 import { rotateFolder } from './rotate.ts'
 
-const help = `Makes secrets and keys, and says what goes where.
+const help = `Makes secrets and keys, and prints the lines for .env.
 
-  npm run keys -- action-secret        what Hasura sends to this service
-  npm run keys -- HS256                a secret that signs tokens, on both sides; also HS384, HS512
-  npm run keys -- Ed25519              a key pair: the private key for this service, the public one for Hasura;
+  npm run keys -- action-secret        the secret that Hasura sends to this service
+  npm run keys -- HS256                a secret that signs tokens, for both sides; also HS384, HS512
+  npm run keys -- Ed25519              a key pair: the private key for this service, the public key for Hasura;
                                        also RS256, RS384, RS512, ES256, ES384, ES512
-      --folder <folder>                writes the private key there as first.pem, and does not print it
-      --jwk-url <url>                  lets Hasura fetch the public key: the URL of this service's
-                                       /.well-known/jwks.json as Hasura sees it; a rotation needs that
-  npm run keys -- rotate <folder>      adds a key that signs when every verifier has had the time to fetch it,
-                                       and names those that nobody needs any more
-      --type <type>                    of another type than the newest key
+      --folder <folder>                write the private key to first.pem in this folder instead of printing it
+      --jwk-url <url>                  let Hasura fetch the public key from this URL, which is that of this service's
+                                       /.well-known/jwks.json as Hasura sees it; needed to rotate keys
+  npm run keys -- rotate <folder>      add a key that signs as soon as every verifier had the time to fetch it, and
+                                       list the keys that are no longer needed
+      --type <type>                    the type of the new key; by default that of the newest key
       --spread <seconds>               how long a new file takes to reach every replica; 120 by default
-      --delete                         deletes those that nobody needs any more
+      --delete                         delete the keys that are no longer needed
 
-What it prints are lines for .env. A rotation goes by JWKS_MAX_AGE_SECONDS, ACCESS_TOKEN_TTL_SECONDS and
-HASURA_GRAPHQL_JWT_SECRET in the environment and in .env: they must be there as they are for the service.`
+A rotation uses JWKS_MAX_AGE_SECONDS, ACCESS_TOKEN_TTL_SECONDS and HASURA_GRAPHQL_JWT_SECRET from the environment and
+from .env. Set them as they are set for the service.`
 
 const options = {
   'folder': { type: 'string' },
@@ -39,40 +39,40 @@ function parse (args: string[]) {
 
 type Values = ReturnType<typeof parse>['values']
 
-/** An option that does nothing was meant to do something. */
-function checkOptions (what: string, values: Values): void {
-  const known = what === 'rotate' ? ['type', 'spread', 'delete'] : isPairType(what) ? ['folder', 'jwk-url'] : []
+/** Refuses an option that would have no effect. */
+function checkOptions (command: string, values: Values): void {
+  const known = command === 'rotate' ? ['type', 'spread', 'delete'] : isPairType(command) ? ['folder', 'jwk-url'] : []
   const other = Object.keys(values).find(name => !known.includes(name))
-  if (other !== undefined) throw new Error(`--${other} is not for ${what}: see --help`)
+  if (other !== undefined) throw new Error(`--${other} has no effect with ${command}: see --help`)
 }
 
-function makeFor (what: string, { folder, 'jwk-url': url }: Values): string {
-  if (isHmacType(what)) return describeSecret(what)
-  if (!isPairType(what)) {
-    throw new Error(`There is no "${what}": use action-secret, rotate, or a type, one of ${types.join(', ')}`)
+function makeKey (type: string, { folder, 'jwk-url': url }: Values): string {
+  if (isHmacType(type)) return describeSecret(type)
+  if (!isPairType(type)) {
+    throw new Error(`Unknown command "${type}": use action-secret, rotate, or a type, one of ${types.join(', ')}`)
   }
   if (/['\r\n]/.test(`${folder ?? ''}${url ?? ''}`)) {
-    throw new Error('--folder and --jwk-url must have no \' and no line break in them: .env could not hold them')
+    throw new Error('--folder and --jwk-url must not contain \' or a line break: .env cannot hold them')
   }
   if (url !== undefined) readJwtSecret(JSON.stringify({ jwk_url: url }))
-  const pair = makePems(what)
+  const pair = makePems(type)
   if (folder !== undefined) writeFirstKey(folder, pair.privatePem)
-  return describePair(what, pair, { path: folder, url })
+  return describePair(type, pair, { path: folder, url })
 }
 
 /**
- * Does what a command line asks for.
+ * Runs the command `keys`.
  *
- * @returns what is to be printed
- * @throws Error whose message says what is wrong with it
+ * @param args - the arguments of the command line
+ * @returns the text to print
+ * @throws Error whose message is for the user
  */
 export async function keys (args: string[], env: Environment): Promise<string> {
-  const { values, positionals: [what, folder, ...rest] } = parse(args)
-  if (values.help || what === undefined) return help
-  checkOptions(what, values)
-  if (what === 'rotate' && folder !== undefined && rest.length === 0) return rotateFolder(folder, values, env)
-  if (what === 'rotate') throw new Error('rotate takes one folder: npm run keys -- rotate <folder>')
-  if (folder !== undefined) throw new Error(`There is nothing to do with "${folder}": see --help`)
-  if (what !== 'action-secret') return makeFor(what, values)
-  return `${intoEnv}\n# For this service and for Hasura, the same:\nACTION_SECRET=${makeSecret(32)}`
+  const { values, positionals: [command, folder, ...rest] } = parse(args)
+  if (values.help || command === undefined) return help
+  checkOptions(command, values)
+  if (command === 'rotate' && folder !== undefined && rest.length === 0) return rotateFolder(folder, values, env)
+  if (command === 'rotate') throw new Error('rotate takes one folder: npm run keys -- rotate <folder>')
+  if (folder !== undefined) throw new Error(`Unexpected argument "${folder}": see --help`)
+  return command === 'action-secret' ? describeActionSecret() : makeKey(command, values)
 }

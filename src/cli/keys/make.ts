@@ -1,15 +1,9 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { KeyPairKeyObjectResult } from 'node:crypto'
-import { algorithmOf, hmacBytes, keyOfType } from '../../jwt/key-type.ts'
-import type { HmacType, PairType } from '../../jwt/key-type.ts'
-import { thumbprintOf } from '../../jwt/signing-key.ts'
+import { algorithmOf, hmacBytes, keyOfType, thumbprintOf } from '../../jwt/key-pair.ts'
+import type { HmacType, PairType } from '../../jwt/key-pair.ts'
 
 export const types = [...Object.keys(hmacBytes), ...Object.keys(keyOfType)]
-
-/** A secret in hexadecimal: twice as many characters as it has bytes of chance. */
-export function makeSecret (bytes: number): string {
-  return randomBytes(bytes).toString('hex')
-}
 
 function makePair (type: PairType): KeyPairKeyObjectResult {
   const key = keyOfType[type]
@@ -19,8 +13,9 @@ function makePair (type: PairType): KeyPairKeyObjectResult {
 
 export interface NewPair {
   kid: string
-  /** PKCS#8 and SubjectPublicKeyInfo. */
+  /** PKCS#8. */
   privatePem: string
+  /** SubjectPublicKeyInfo. */
   publicPem: string
 }
 
@@ -33,37 +28,43 @@ export function makePems (type: PairType): NewPair {
   }
 }
 
-/** Docker's --env-file takes quotes for a part of the value, and a shell exports nothing by itself. */
-export const intoEnv = '# For .env, which npm start, npm run dev and docker compose read.'
+const forEnvFile = '# For .env, which npm start, npm run dev and docker compose read.'
+const forBoth = '# The same value for this service and for Hasura:'
 
-/** In single quotes, in which nothing means anything; JSON and PEM have none in them. */
+/** In single quotes, where no character has a meaning. JSON and PEM contain none. */
 function line (name: string, value: string): string {
   return `${name}='${value.replaceAll('\n', '\\n')}'`
 }
 
+/** The lines for .env with a new action secret. */
+export function describeActionSecret (): string {
+  return `${forEnvFile}\n${forBoth}\nACTION_SECRET=${randomBytes(32).toString('hex')}`
+}
+
+/** The lines for .env with a new shared secret. */
 export function describeSecret (type: HmacType): string {
-  const secret = JSON.stringify({ type, key: makeSecret(hmacBytes[type]) })
-  return `${intoEnv}\n# For this service and for Hasura, the same:\n${line('HASURA_GRAPHQL_JWT_SECRET', secret)}`
+  const secret = { type, key: randomBytes(hmacBytes[type]).toString('hex') }
+  return `${forEnvFile}\n${forBoth}\n${line('HASURA_GRAPHQL_JWT_SECRET', JSON.stringify(secret))}`
 }
 
 /**
- * What goes where for a key pair.
+ * The lines for .env for a key pair.
  *
- * @param path - of the file or folder with the private key; without one the key itself is in the answer
- * @param url - from which Hasura fetches the public key; without one Hasura gets the key itself
+ * @param path - file or folder with the private key; without it, the lines contain the key
+ * @param url - from which Hasura fetches the public key; without it, the lines contain the key
  */
 export function describePair (
   type: PairType, { kid, privatePem, publicPem }: NewPair, { path, url }: Record<'path' | 'url', string | undefined>
 ): string {
-  // Beside a URL Hasura looks at no type, and without one a later key may be of another; but RSA keys fit three.
-  const shown = url === undefined || type === 'RS384' || type === 'RS512' ? { type } : {}
-  const secret = { ...shown, ...(url === undefined ? { key: publicPem } : { jwk_url: url }) }
+  // Hasura ignores the type beside a URL. This service needs it for RSA keys, which fit three types.
+  const shownType = url === undefined || type === 'RS384' || type === 'RS512' ? { type } : {}
+  const secret = { ...shownType, ...(url === undefined ? { key: publicPem } : { jwk_url: url }) }
   return [
-    `# A key for ${algorithmOf(type)}, with the kid ${kid}.`,
-    intoEnv,
-    '# For this service alone:',
+    `# A new key for ${algorithmOf(type)}. Its kid is ${kid}.`,
+    forEnvFile,
+    '# For this service only:',
     path === undefined ? line('JWT_PRIVATE_KEY', privatePem) : line('JWT_PRIVATE_KEY_FILE', path),
-    '# For this service and for Hasura, the same:',
+    forBoth,
     line('HASURA_GRAPHQL_JWT_SECRET', JSON.stringify(secret))
   ].join('\n')
 }

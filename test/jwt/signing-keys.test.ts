@@ -9,7 +9,7 @@ import { pairFor, privatePem, publicPem } from '../support/key-pairs.ts'
 import { temporaryFolder } from '../support/folders.ts'
 import { service } from '../support/service.ts'
 
-// They wait for the clock, and not for the processor.
+// The tests wait for the clock, not for the processor.
 t.jobs = 10
 
 const url = JSON.stringify({ jwk_url: 'http://auth:3000/.well-known/jwks.json' })
@@ -22,26 +22,26 @@ async function newKey (): Promise<Key> {
   return { pem: privatePem(pair), kid, publicPem: publicPem(pair) }
 }
 
-/** What the log says that the service does, beside its requests. */
+/** Levels of the log. */
 const warning = 40
 const failure = 50
 
 interface State { signing: string | undefined, published: unknown[] }
 
-/** A service with short spans: verifiers keep the keys for one second, and tokens live three. */
+/** A service with short times: verifiers keep the keys for one second, and tokens are valid for three. */
 async function running (t: Test, path: string, secret = url) {
   const { fastify, log } = await service(t, {
     HASURA_GRAPHQL_JWT_SECRET: secret, JWT_PRIVATE_KEY_FILE: path, JWKS_MAX_AGE_SECONDS: '1', ACCESS_TOKEN_TTL_SECONDS: '3'
   })
   const state = async (): Promise<State> => {
     const { keys } = (await fastify.inject('/.well-known/jwks.json')).json<{ keys: Array<{ kid: string }> }>()
-    const { kid } = decodeProtectedHeader(fastify.jwt.sign({ id: 1, defaultRole: 'user', roles: [], claims: {} }))
+    const { kid } = decodeProtectedHeader(fastify.jwt.sign({ id: 1, default_role: 'user', roles: [] }))
     return { signing: kid, published: keys.map(({ kid }) => kid) }
   }
   const reports = (level: number): unknown[] => (
     log().filter(line => line['level'] === level).map(({ err, msg }) => err === undefined ? msg : (err as Error).message)
   )
-  /** Polls until the state is the wanted one. */
+  /** Polls until the state is the expected one. */
   const becomes = async (signing: Key, published: Key[], message: string): Promise<void> => {
     const wanted = { signing: signing.kid, published: published.map(({ kid }) => kid) }
     let found = await state()
@@ -58,7 +58,7 @@ async function running (t: Test, path: string, secret = url) {
   return { becomes, reported, reports }
 }
 
-t.test('a key that replaces the one file is published first, signs later, and the old one stays until its tokens have expired', { buffered: true }, async (t) => {
+t.test('a key that replaces a single file is published first and signs later, and the old one stays until its tokens have expired', { buffered: true }, async (t) => {
   const file = join(temporaryFolder(t), 'key.pem')
   const [a, b] = [await newKey(), await newKey()]
   writeFileSync(file, a.pem)
@@ -70,13 +70,13 @@ t.test('a key that replaces the one file is published first, signs later, and th
   const published = Date.now()
   await becomes(b, [a, b], 'signs')
   const signed = Date.now()
-  t.ok(signed - published > 1500, 'after twice the span that verifiers keep the keys for')
+  t.ok(signed - published > 1500, 'after twice the time for which verifiers keep the keys')
   await becomes(b, [b], 'the old one has expired')
-  t.ok(Date.now() - signed > 3000, 'when its last token has, and a span for clocks')
+  t.ok(Date.now() - signed > 3000, 'after its last token, with a reserve for clocks that differ')
   t.strictSame([...reports(warning), ...reports(failure)], [])
 })
 
-t.test('allowed_skew lengthens the time for which an old key stays published', { buffered: true }, async (t) => {
+t.test('an old key stays published for longer with allowed_skew', { buffered: true }, async (t) => {
   const file = join(temporaryFolder(t), 'key.pem')
   const [a, b] = [await newKey(), await newKey()]
   writeFileSync(file, a.pem)
@@ -85,10 +85,10 @@ t.test('allowed_skew lengthens the time for which an old key stays published', {
   await becomes(b, [a, b], 'the new one signs')
   const signed = Date.now()
   await becomes(b, [b], 'the old one has expired')
-  t.ok(Date.now() - signed > 6000, 'when its last token has, by a clock that is that much behind, and a span for clocks')
+  t.ok(Date.now() - signed > 6000, 'after its last token by a clock that is that much behind, with the same reserve')
 })
 
-t.test('a folder is followed as Kubernetes replaces it: through a link that is renamed', { buffered: true }, async (t) => {
+t.test('changes are noticed if Kubernetes replaces a folder by renaming a link', { buffered: true }, async (t) => {
   const folder = temporaryFolder(t)
   const [a, b] = [await newKey(), await newKey()]
   const put = (version: string, files: Record<string, string>): void => {
@@ -107,12 +107,12 @@ t.test('a folder is followed as Kubernetes replaces it: through a link that is r
   const start = Math.ceil(Date.now() / 1000 + 6) * 1000
   put('..2026_2', { 'first.pem': a.pem, [fileNameOf(start)]: b.pem })
   await becomes(a, [a, b], 'the new key is published')
-  await becomes(b, [a, b], 'and signs')
+  await becomes(b, [a, b], 'it signs')
   t.ok(Date.now() >= start, 'from its time on')
   t.strictSame([...reports(warning), ...reports(failure)], [])
 })
 
-t.test('what cannot be used is reported once, without a word of it, and the old keys stay', { buffered: true }, async (t) => {
+t.test('an unusable file is reported once, without its content, and the old keys stay in use', { buffered: true }, async (t) => {
   const file = join(temporaryFolder(t), 'key.pem')
   const [a, b] = [await newKey(), await newKey()]
   writeFileSync(file, a.pem)
@@ -120,7 +120,7 @@ t.test('what cannot be used is reported once, without a word of it, and the old 
   const table: Array<[() => void, RegExp]> = [
     [() => { writeFileSync(file, '') }, /^JWT_PRIVATE_KEY_FILE holds no private key/],
     [() => { writeFileSync(file, b.pem.slice(0, 90)) }, /^JWT_PRIVATE_KEY_FILE holds no private key/],
-    [() => { rmSync(file) }, /^JWT_PRIVATE_KEY_FILE names a file or folder that cannot be read: ENOENT/]
+    [() => { rmSync(file) }, /^JWT_PRIVATE_KEY_FILE cannot be read: ENOENT$/]
   ]
   for (const [index, [spoil, message]] of table.entries()) {
     spoil()
@@ -130,30 +130,30 @@ t.test('what cannot be used is reported once, without a word of it, and the old 
     await becomes(a, [a], 'the old key stays in use')
   }
   writeFileSync(file, b.pem)
-  await becomes(a, [a, b], 'a good one is taken')
-  t.equal(reports(failure).length, 3, 'each is reported once')
+  await becomes(a, [a, b], 'a usable file is accepted')
+  t.equal(reports(failure).length, 3, 'each problem is reported once')
 })
 
-t.test('a key that is not the other half of what Hasura has is reported, and does not sign', { buffered: true }, async (t) => {
+t.test('a key that does not belong to the public key of Hasura is reported and does not sign', { buffered: true }, async (t) => {
   const folder = temporaryFolder(t)
   const [a, b] = [await newKey(), await newKey()]
   writeFileSync(join(folder, 'a.pem'), a.pem)
   const { becomes, reported } = await running(t, folder, JSON.stringify({ type: 'ES256', key: a.publicPem }))
   writeFileSync(join(folder, '2020-01-01T00-00-00Z.pem'), b.pem)
-  const reason = /2020-01-01T00-00-00Z\.pem, which holds a private key that is not the other half of the public key/
+  const reason = /2020-01-01T00-00-00Z\.pem, which holds a private key that does not belong to the public key/
   t.match(await reported(failure, 1), [reason])
   await becomes(a, [a], 'the old key stays in use')
 })
 
-t.test('a folder whose keys all sign later is a warning: the old one goes on until the next may', { buffered: true }, async (t) => {
+t.test('if every key in the folder signs later, a warning says so, and the old key still signs', { buffered: true }, async (t) => {
   const folder = temporaryFolder(t)
   const [a, b] = [await newKey(), await newKey()]
   writeFileSync(join(folder, 'a.pem'), a.pem)
   const { becomes, reported, reports } = await running(t, folder)
   writeFileSync(join(folder, fileNameOf(Date.now() + 6000)), b.pem)
   rmSync(join(folder, 'a.pem'))
-  t.match(await reported(warning, 1), [/^every private key in the folder signs later: the one before/])
-  await becomes(a, [a, b], 'signs on')
-  await becomes(b, [a, b], 'until the next may')
+  t.match(await reported(warning, 1), [/^Every private key in the folder signs later: the previous key signs until/])
+  await becomes(a, [a, b], 'still signs')
+  await becomes(b, [a, b], 'until the next one may')
   t.strictSame(reports(failure), [])
 })

@@ -1,0 +1,91 @@
+import type { JsonWebKey } from 'node:crypto'
+import { createSigner } from 'fast-jwt'
+import type { FastifyInstance } from 'fastify'
+import { ConfigError } from '../config.ts'
+import type { JwtSecret } from './jwt-secret.ts'
+import { poll, readKeyFiles, refuseFile } from './key-files.ts'
+import type { KeyFile } from './key-files.ts'
+import { readSigningKey } from './key-pair.ts'
+import type { Refuse, SigningKey } from './key-pair.ts'
+import { createKeyRing } from './key-ring.ts'
+
+/** What this service signs tokens with. */
+export interface SigningKeys {
+  sign: SigningKey['sign']
+  /** The public keys (RFC 7517); undefined if tokens are signed with the secret that Hasura has. */
+  publicKeys: (() => JsonWebKey[]) | undefined
+}
+
+type TimedKey = SigningKey & { start: number }
+
+function signsNow (keys: TimedKey[]): keys is [TimedKey, ...TimedKey[]] {
+  return keys.some(({ start }) => start <= Date.now())
+}
+
+/** The keys of a file or folder, which are replaced whenever it changes. */
+async function openFiles (
+  fastify: FastifyInstance, path: string, secret: JwtSecret, refuse: Refuse, readKeys: (files: KeyFile[]) => TimedKey[]
+): Promise<SigningKeys> {
+  const { log, config: { ACCESS_TOKEN_TTL_SECONDS: ttlSeconds, JWKS_MAX_AGE_SECONDS: maxAgeSeconds } } = fastify
+  const read = async (): Promise<KeyFile[]> => readKeyFiles(path, refuse)
+  const files = await read()
+  const first = readKeys(files)
+  if (!signsNow(first)) return refuse('names a folder in which every key signs later: one must sign now')
+
+  const ring = createKeyRing(first, {
+    // A cache may hold the old answer for one of these spans, and Hasura the answer of that cache for another.
+    beforeSigning: 2 * maxAgeSeconds * 1000,
+    // The last token, and clocks that differ.
+    afterSigning: (ttlSeconds + secret.allowedSkewSeconds + maxAgeSeconds) * 1000
+  })
+  async function replace (reading: Promise<KeyFile[]>): Promise<void> {
+    try {
+      const keys = readKeys(await reading)
+      ring.replace(keys, Date.now())
+      log.info({ kids: ring.published(Date.now()).map(({ kid }) => kid) }, 'The private keys have changed')
+      if (!signsNow(keys)) log.warn('Every private key in the folder signs later: the previous key signs until then, but a restart before then fails')
+    } catch (error) {
+      log.error({ err: error }, 'The private keys on the disk are unusable: the previous keys stay in use')
+    }
+  }
+  const stop = poll(read, files, replace)
+  fastify.addHook('onClose', async () => { stop() })
+  return {
+    sign: payload => ring.signing(Date.now()).sign(payload),
+    publicKeys: () => ring.published(Date.now()).map(({ jwk }) => jwk)
+  }
+}
+
+/**
+ * Opens the keys that Hasura's configuration requires: its own secret, or private keys of this service.
+ *
+ * @throws ConfigError if they are missing, do not belong to the keys that Hasura has, or cannot sign
+ */
+export async function openSigningKeys (fastify: FastifyInstance, secret: JwtSecret): Promise<SigningKeys> {
+  const { keys } = secret
+  const { JWT_PRIVATE_KEY: pem, JWT_PRIVATE_KEY_FILE: path, ACCESS_TOKEN_TTL_SECONDS: ttlSeconds } = fastify.config
+  const refuse: Refuse = (problem) => {
+    throw new ConfigError(path === undefined ? 'JWT_PRIVATE_KEY' : 'JWT_PRIVATE_KEY_FILE', problem)
+  }
+  if (pem !== undefined && path !== undefined) refuse('and JWT_PRIVATE_KEY are both set: remove one of them')
+  if ('secret' in keys) {
+    if ((pem ?? path) !== undefined) refuse(`is set, but type ${keys.type} in HASURA_GRAPHQL_JWT_SECRET signs with its own "key"`)
+    // Without a kid: the thumbprint of a secret would be a hash of it.
+    const sign = createSigner({ key: keys.secret, algorithm: keys.type, expiresIn: ttlSeconds * 1000 })
+    return { sign, publicKeys: undefined }
+  }
+  if (path === undefined) {
+    if (pem === undefined) return refuse('is missing: HASURA_GRAPHQL_JWT_SECRET has only a public key or its URL; set it, or JWT_PRIVATE_KEY_FILE')
+    // Environment files and secret stores often hold a value on one line.
+    const { sign, jwk } = readSigningKey(pem.replaceAll('\\n', '\n'), keys, ttlSeconds, refuse)
+    return { sign, publicKeys: () => [jwk] }
+  }
+  return openFiles(fastify, path, secret, refuse, (files) => {
+    const timedKeys = files.map(({ name, pem, start }) => (
+      { start, ...readSigningKey(pem, keys, ttlSeconds, refuseFile(name, refuse)) }
+    ))
+    const kids = new Set(timedKeys.map(({ kid }) => kid))
+    if (kids.size < timedKeys.length) refuse('names a folder in which two files hold the same key')
+    return timedKeys
+  })
+}

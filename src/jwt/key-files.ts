@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { access, constants, open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import type { Refuse } from './key-pair.ts'
@@ -13,6 +13,9 @@ export interface KeyFile {
 }
 
 type Reading = Promise<KeyFile[]>
+
+/** A PEM file with an RSA key of 16384 bits has 13 KB. */
+const maxBytes = 65_536
 
 /** Milliseconds between two readings. */
 const pollInterval = 1000
@@ -39,9 +42,19 @@ function refuseError (refuse: Refuse): (error: NodeJS.ErrnoException) => never {
   return ({ code }) => refuse(`cannot be read: ${String(code)}`)
 }
 
+/** @returns undefined if the path is not a regular file, or the file is too large */
+async function readRegularFile (path: string): Promise<string | undefined> {
+  if (!(await stat(path)).isFile()) return undefined
+  // O_NONBLOCK does not wait for a writer if a FIFO has just replaced the file.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(maxBytes + 1)).finally(async () => file.close())
+  return bytesRead > maxBytes ? undefined : buffer.toString('utf8', 0, bytesRead)
+}
+
 async function readKeyFile (path: string, name: string, refuse: Refuse): Promise<KeyFile> {
   const start = startOf(name, refuse)
-  return { name, start, pem: await readFile(join(path, name), 'utf8').catch(refuseError(refuse)) }
+  const pem = await readRegularFile(join(path, name)).catch(refuseError(refuse))
+  return { name, start, pem: pem ?? refuse(`is not a regular file of at most ${maxBytes} bytes`) }
 }
 
 /**
@@ -59,6 +72,18 @@ export async function readKeyFiles (path: string, refuse: Refuse): Promise<KeyFi
   const [, second] = files.filter(({ start }) => start === -Infinity)
   if (second === undefined) return files.sort((a, b) => a.start - b.start)
   return refuse('names a folder with two keys that sign from the beginning: name the newer one by the time from which it signs')
+}
+
+/** Those of a folder and its files, or of a single file, that every user of this machine can write to. */
+export async function findWorldWritable (path: string, files: KeyFile[]): Promise<string[]> {
+  const writable: string[] = []
+  for (const name of new Set(['', ...files.map(({ name }) => name)])) {
+    const { mode } = await stat(join(path, name))
+    // Fails on a read-only file system, such as a Secret of Kubernetes, where the mode of the folder is 1777.
+    const [writing] = await Promise.allSettled([access(join(path, name), constants.W_OK)])
+    if ((mode & 0o002) !== 0 && writing.status === 'fulfilled') writable.push(join(path, name))
+  }
+  return writable
 }
 
 /**

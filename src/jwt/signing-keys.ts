@@ -3,7 +3,7 @@ import { createSigner } from 'fast-jwt'
 import type { FastifyInstance } from 'fastify'
 import { ConfigError } from '../config.ts'
 import type { JwtSecret } from './jwt-secret.ts'
-import { poll, readKeyFiles, refuseFile } from './key-files.ts'
+import { findWorldWritable, poll, readKeyFiles, refuseFile } from './key-files.ts'
 import type { KeyFile } from './key-files.ts'
 import { readSigningKey } from './key-pair.ts'
 import type { Refuse, SigningKey } from './key-pair.ts'
@@ -31,6 +31,8 @@ async function openFiles (
   const files = await read()
   const first = readKeys(files)
   if (!signsNow(first)) return refuse('names a folder in which every key signs later: one must sign now')
+  const paths = await findWorldWritable(path, files)
+  if (paths.length > 0) log.warn({ paths }, 'Every user of this machine can replace private keys, and so issue tokens: run chmod o-w on these paths')
 
   const ring = createKeyRing(first, {
     // A cache may hold the old answer for one of these spans, and Hasura the answer of that cache for another.

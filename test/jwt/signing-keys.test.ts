@@ -1,4 +1,7 @@
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { calculateJwkThumbprint, decodeProtectedHeader } from 'jose'
@@ -156,4 +159,82 @@ t.test('if every key in the folder signs later, a warning says so, and the old k
   await becomes(a, [a, b], 'still signs')
   await becomes(b, [a, b], 'until the next one may')
   t.strictSame(reports(failure), [])
+})
+
+/** Every kind of path that is not a regular file, and what makes it. */
+const irregular: Record<string, (path: string) => unknown> = {
+  'a FIFO': path => execFileSync('mkfifo', [path]),
+  'a link to a FIFO': (path) => {
+    execFileSync('mkfifo', [`${path}.fifo`])
+    symlinkSync(`${path}.fifo`, path)
+  },
+  'a socket': async path => once(createServer().listen(path).unref(), 'listening'),
+  'a device': (path) => { symlinkSync('/dev/zero', path) },
+  'a folder': (path) => { mkdirSync(path) },
+  'a file of 64 KiB and one byte': (path) => { writeFileSync(path, 'x'.repeat(65_537)) }
+}
+
+t.test('only regular files of a limited size are read: anything else stops the start', { buffered: true }, async (t) => {
+  const { pem } = await newKey()
+  for (const [kind, make] of Object.entries(irregular)) {
+    const folder = temporaryFolder(t)
+    writeFileSync(join(folder, 'a.pem'), pem)
+    await make(join(folder, 'x.pem'))
+    const settings = { HASURA_GRAPHQL_JWT_SECRET: url, JWT_PRIVATE_KEY_FILE: folder }
+    const problem = 'is not a regular file of at most 65536 bytes'
+    await t.rejects(service(t, settings), { message: `JWT_PRIVATE_KEY_FILE names a folder with x.pem, which ${problem}` }, kind)
+    // The path itself may name a folder.
+    if (kind === 'a folder') continue
+    const file = { ...settings, JWT_PRIVATE_KEY_FILE: join(folder, 'x.pem') }
+    await t.rejects(service(t, file), { message: `JWT_PRIVATE_KEY_FILE ${problem}` }, kind)
+  }
+})
+
+t.test('a link without a target, and a link to itself, stop the start', { buffered: true }, async (t) => {
+  const { pem } = await newKey()
+  for (const [target, code] of [['nothing.pem', 'ENOENT'], ['x.pem', 'ELOOP']] as const) {
+    const folder = temporaryFolder(t)
+    writeFileSync(join(folder, 'a.pem'), pem)
+    symlinkSync(target, join(folder, 'x.pem'))
+    await t.rejects(service(t, { HASURA_GRAPHQL_JWT_SECRET: url, JWT_PRIVATE_KEY_FILE: folder }), {
+      message: `JWT_PRIVATE_KEY_FILE names a folder with x.pem, which cannot be read: ${code}`
+    })
+  }
+})
+
+t.test('a FIFO that appears while the service runs is reported, and the old key stays in use', { buffered: true }, async (t) => {
+  const folder = temporaryFolder(t)
+  const a = await newKey()
+  writeFileSync(join(folder, 'a.pem'), a.pem)
+  const { becomes, reported } = await running(t, folder)
+  execFileSync('mkfifo', [join(folder, '2020-01-01T00-00-00Z.pem')])
+  t.match(await reported(failure, 1), [/2020-01-01T00-00-00Z\.pem, which is not a regular file/])
+  await becomes(a, [a], 'the old key stays in use')
+})
+
+t.test('a folder or file that every user can write to is one warning', { buffered: true }, async (t) => {
+  const { pem } = await newKey()
+  const table: Array<{ folderMode: number, fileMode: number, paths: string[] }> = [
+    { folderMode: 0o700, fileMode: 0o600, paths: [] },
+    { folderMode: 0o775, fileMode: 0o664, paths: [] },
+    { folderMode: 0o777, fileMode: 0o600, paths: ['.'] },
+    { folderMode: 0o1777, fileMode: 0o600, paths: ['.'] },
+    { folderMode: 0o755, fileMode: 0o666, paths: ['a.pem'] },
+    { folderMode: 0o777, fileMode: 0o646, paths: ['.', 'a.pem'] }
+  ]
+  for (const { folderMode, fileMode, paths } of table) {
+    const folder = temporaryFolder(t)
+    const file = join(folder, 'a.pem')
+    writeFileSync(file, pem)
+    chmodSync(file, fileMode)
+    chmodSync(folder, folderMode)
+    const warningsOf = async (path: string): Promise<unknown[]> => {
+      const { log } = await service(t, { HASURA_GRAPHQL_JWT_SECRET: url, JWT_PRIVATE_KEY_FILE: path })
+      return log().filter(({ level }) => level === warning).map(({ msg, paths }) => [String(msg).split(':')[0], paths])
+    }
+    const text = 'Every user of this machine can replace private keys, and so issue tokens'
+    const expected = (found: string[]): unknown[] => found.length === 0 ? [] : [[text, found]]
+    t.strictSame(await warningsOf(folder), expected(paths.map(name => join(folder, name))))
+    t.strictSame(await warningsOf(file), expected(paths.includes('a.pem') ? [file] : []), 'a single file')
+  }
 })

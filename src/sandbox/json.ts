@@ -1,3 +1,5 @@
+import { isLosslessNumber, parse, stringify } from 'lossless-json'
+
 /** A JSON object. */
 export type Json = Record<string, unknown>
 
@@ -5,5 +7,20 @@ export type Json = Record<string, unknown>
 export function jsonType (value: unknown): string {
   if (value === null) return 'Null'
   if (Array.isArray(value)) return 'Array'
+  if (isLosslessNumber(value)) return 'Number'
   return { string: 'String', number: 'Number', boolean: 'Boolean' }[typeof value as string] ?? 'Object'
+}
+
+/**
+ * Parses JSON as Hasura does: numbers keep all their digits, and of two equal keys the first one counts.
+ *
+ * @throws SyntaxError
+ */
+export function parseJson (text: string): unknown {
+  return parse(text, null, { onDuplicateKey: ({ oldValue }) => oldValue })
+}
+
+/** Writes JSON. Numbers that were parsed by `parseJson` keep all their digits. */
+export function writeJson (value: unknown): string {
+  return stringify(value) ?? 'null'
 }

@@ -10,13 +10,14 @@ import { createExecute } from './graphql/execute.ts'
 import { createGraphqlServer } from './graphql/graphql-server.ts'
 import { loadMetadata } from './metadata/metadata.ts'
 import { createAuthenticate } from './auth/authenticate.ts'
-import { checkPermissions } from './database/sql.ts'
+import { checkPermissions } from './database/where.ts'
 
 /** What is not set in the environment: secrets that are none, and a log that leaves the terminal readable. */
 const developmentDefaults = {
   HASURA_GRAPHQL_ADMIN_SECRET: 'development-admin-secret',
   HASURA_GRAPHQL_JWT_SECRET: '{"type":"HS256","key":"development-key-of-at-least-32-bytes"}',
   HASURA_GRAPHQL_UNAUTHORIZED_ROLE: 'anonymous',
+  HASURA_GRAPHQL_CORS_DOMAIN: '*',
   ACTION_SECRET: 'development-action-secret',
   LOG_LEVEL: 'warn',
   PORT: '3000',
@@ -89,8 +90,10 @@ export async function startSandbox (
     // Each side needs the other's URL; the service's own is known when it listens, before the first action is called.
     const variables = { ...settings, ACTION_BASE_URL: '' }
     const callAction = createCallAction(metadata.actions, variables)
-    const execute = createExecute({ db: database, tables, actions: metadata.actions, callAction })
-    const hasuraServer = createGraphqlServer({ authenticate, execute, report: (error) => { log(String(error)) } })
+    const execute = createExecute({ db: database, tables, metadata, callAction })
+    const hasuraServer = createGraphqlServer({
+      authenticate, execute, corsDomain: settings.HASURA_GRAPHQL_CORS_DOMAIN, report: (error) => { log(String(error)) }
+    })
     opened.push(() => hasuraServer.close())
     const hasuraUrl = await listen(hasuraServer, 'SANDBOX_PORT', sandboxPort)
 

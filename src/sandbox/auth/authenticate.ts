@@ -60,7 +60,7 @@ export function createAuthenticate (
     const requested = variables['x-hasura-role']
     if (secret !== undefined) {
       if (secret === adminSecret) return sessionOf(requested ?? 'admin', variables)
-      throw new HasuraFault('access-denied', 'invalid x-hasura-admin-secret/x-hasura-access-key')
+      throw new HasuraFault('access-denied', 'invalid "x-hasura-admin-secret"/"x-hasura-access-key"')
     }
     const token = findToken(headers, place)
     // Of an unauthorized client's headers everything becomes a session variable but the role, which it cannot choose.

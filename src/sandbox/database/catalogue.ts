@@ -1,7 +1,8 @@
 import type { Connection } from './connection.ts'
+import type { Metadata } from '../metadata/metadata.ts'
 import type {
-  DeletePermission, InsertPermission, Metadata, SelectPermission, Table, UpdatePermission
-} from '../metadata/metadata.ts'
+  DeletePermission, InsertPermission, SelectPermission, TableMetadata, UpdatePermission
+} from '../metadata/table-metadata.ts'
 
 export interface Column {
   name: string
@@ -65,7 +66,7 @@ const query = `
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'v', 'm', 'p')`
 
-interface Entry { metadata: Table, row: CatalogueRow, table: TrackedTable }
+interface Entry { metadata: TableMetadata, row: CatalogueRow, table: TrackedTable }
 
 /**
  * Looks up every tracked table in the database's own catalogue.
@@ -88,7 +89,8 @@ function byRole<Permission> (list: Array<{ role: string, permission: Permission 
   return new Map(list.map(({ role, permission }) => [role, permission]))
 }
 
-function track (metadata: Table, { schema, name, columns, primaryKey, constraints }: CatalogueRow): TrackedTable {
+function track (metadata: TableMetadata, row: CatalogueRow): TrackedTable {
+  const { schema, name, columns, primaryKey, constraints } = row
   const { select_permissions: select, insert_permissions: insert, update_permissions: update } = metadata
   const presets = [...insert, ...update].flatMap(({ permission: { set } }) => Object.keys(set))
   for (const granted of [...[...select, ...insert, ...update].map(({ permission }) => permission.columns), presets]) {

@@ -1,7 +1,9 @@
+import type {
+  DeletePermission, InsertPermission, SelectPermission, UpdatePermission
+} from '../metadata/table-metadata.ts'
 import type { Column, TrackedTable } from './catalogue.ts'
-import type { DeletePermission, InsertPermission, SelectPermission, UpdatePermission } from '../metadata/metadata.ts'
 
-/** What a role may do with a table; what is undefined it may not do at all. */
+/** The permissions of a role on a table. What is undefined is not allowed at all. */
 export interface Access {
   select: SelectPermission | undefined
   insert: InsertPermission | undefined
@@ -9,17 +11,17 @@ export interface Access {
   delete: DeletePermission | undefined
 }
 
-const all = { columns: '*' as const, filter: {}, check: {}, set: {} }
+const all = { columns: '*' as const, filter: {}, check: {}, set: {}, allow_aggregations: true }
 const everything: Access = { select: all, insert: all, update: all, delete: all }
 
-/** The permissions of a role on a table; `admin` has all of them, whatever the metadata says. */
+/** Returns the permissions of a role on a table. `admin` has all of them, whatever the metadata says. */
 export function accessOf (table: TrackedTable, role: string): Access {
   if (role === 'admin') return everything
   const { select, insert, update, delete: remove } = table.permissions
   return { select: select.get(role), insert: insert.get(role), update: update.get(role), delete: remove.get(role) }
 }
 
-/** The columns of a permission, without those that it presets: Hasura takes these out of the inputs. */
+/** Returns the columns of a permission without those that it presets: Hasura removes these from the inputs. */
 export function grantedColumns (
   { columns }: TrackedTable, permission: { columns: string[] | '*', set?: object } | undefined
 ): Column[] {
@@ -28,8 +30,16 @@ export function grantedColumns (
   return columns.filter(({ name }) => (granted === '*' || granted.includes(name)) && !Object.hasOwn(set, name))
 }
 
-/** Whether a role may select every column of the primary key: without that it has no field `_by_pk`. */
+export function readableColumns (table: TrackedTable, role: string): Column[] {
+  return grantedColumns(table, accessOf(table, role).select)
+}
+
+export function readableRelationships (table: TrackedTable, role: string): TrackedTable['relationships'] {
+  return table.relationships.filter(({ target }) => accessOf(target, role).select !== undefined)
+}
+
+/** Whether a role may select every column of the primary key. Without that it has no fields `_by_pk`. */
 export function hasReadableKey (table: TrackedTable, role: string): boolean {
-  const readable = grantedColumns(table, accessOf(table, role).select).map(({ name }) => name)
+  const readable = readableColumns(table, role).map(({ name }) => name)
   return table.primaryKey.length > 0 && table.primaryKey.every(name => readable.includes(name))
 }

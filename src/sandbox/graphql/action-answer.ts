@@ -1,39 +1,40 @@
-import { getNullableType, isListType, isNonNullType, isObjectType } from 'graphql'
+import { getNullableType, isLeafType, isListType, isNonNullType, isObjectType } from 'graphql'
 import type { GraphQLOutputType } from 'graphql'
+import type { Selected } from '../database/select.ts'
 import { HasuraFault } from '../fault.ts'
-import { jsonType } from '../json.ts'
+import { jsonType, parseJson } from '../json.ts'
 import type { Json } from '../json.ts'
 import type { Action } from '../metadata/metadata.ts'
 
-/** What is wrong with a webhook's answer for the type that the action declares, in Hasura's words. */
+/** Says in Hasura's words how a webhook's answer differs from the type that the action declares. */
 function findMismatch (value: unknown, type: GraphQLOutputType): string | undefined {
-  if (value === null) return isNonNullType(type) ? 'got null for the action webhook response' : undefined
+  const found = jsonType(value)
+  if (found === 'Null') return isNonNullType(type) ? 'got null for the action webhook response' : undefined
   const expected = getNullableType(type)
   if (isListType(expected)) {
     if (!Array.isArray(value)) return 'expecting array for the action webhook response'
     return value.map(item => findMismatch(item, expected.ofType)).find(problem => problem !== undefined)
   }
+  if (isLeafType(expected)) return undefined
   const expectation = `for the action webhook response, expecting ${expected.toString()}`
-  if (Array.isArray(value)) return `got array ${expectation}`
-  // Hasura calls a number a string here, too.
-  if (typeof value !== 'object') return `got scalar ${typeof value === 'boolean' ? 'Boolean' : 'String'} ${expectation}`
-  // Neither further fields nor the types of scalars are looked at.
+  if (found === 'Array') return `got array ${expectation}`
+  // Hasura calls a number a string here.
+  if (found !== 'Object') return `got scalar ${found === 'Boolean' ? 'Boolean' : 'String'} ${expectation}`
+  // Hasura checks neither further fields, nor the types of scalars, nor what is nested.
   for (const { name, type } of isObjectType(expected) ? Object.values(expected.getFields()) : []) {
     if (!isNonNullType(type)) continue
-    const found = (value as Json)[name]
-    if (found === undefined) return `field "${name}" expected in webhook response, but not found`
-    if (found === null) return `expecting not null value for field "${name}"`
+    const field = (value as Json)[name]
+    if (field === undefined) return `field "${name}" expected in webhook response, but not found`
+    if (field === null) return `expecting not null value for field "${name}"`
   }
   return undefined
 }
 
-/** The fault of a 4xx: the webhook's own, where the body has the shape that Hasura wants. */
+/** The fault of a 4xx: what the webhook says, if its body has the shape that Hasura expects. */
 function refusalOf (body: unknown, internal: unknown): HasuraFault {
   const parseFailed = (message: string, path = '$'): HasuraFault => new HasuraFault('parse-failed', message, path, { internal })
   const parser = 'parsing Hasura.GraphQL.Execute.Action.Types.ActionWebhookErrorResponse(ActionWebhookErrorResponse) failed'
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    return parseFailed(`${parser}, expected Object, but encountered ${jsonType(body)}`)
-  }
+  if (jsonType(body) !== 'Object') return parseFailed(`${parser}, expected Object, but encountered ${jsonType(body)}`)
   const { message, code, extensions } = body as Json
   if (message === undefined) return parseFailed(`${parser}, key "message" not found`)
   const notText = (value: unknown, key: string): HasuraFault => (
@@ -45,11 +46,11 @@ function refusalOf (body: unknown, internal: unknown): HasuraFault {
 }
 
 /**
- * Decides what a client gets of a webhook's answer, in the order in which Hasura looks at it.
+ * Decides what a client gets of a webhook's answer, in the order in which Hasura checks it.
  *
- * @param internal - what Hasura tells the administrator, given its error and the webhook's body
+ * @param internal - makes the details for the administrator of Hasura's error and the webhook's body
  * @returns the value of the action's field
- * @throws HasuraFault for every answer that is no such value
+ * @throws HasuraFault for every other answer
  */
 export function readWebhookAnswer (
   { field }: Action, status: number, text: string, internal: (error: string, body: unknown) => unknown
@@ -59,7 +60,7 @@ export function readWebhookAnswer (
   )
   let body: unknown
   try {
-    body = JSON.parse(text)
+    body = parseJson(text)
   } catch (error) {
     throw unexpected('not a valid json response from webhook', `invalid json: ${(error as Error).message}`, text)
   }
@@ -70,4 +71,13 @@ export function readWebhookAnswer (
   const mismatch = findMismatch(body, field.type)
   if (mismatch !== undefined) throw unexpected(mismatch, 'unexpected response', body)
   return body
+}
+
+/** Takes from an action's answer what the client selects. A field that is not there is null. */
+export function projectAnswer (value: unknown, fields: Selected[]): unknown {
+  if (Array.isArray(value)) return value.map(item => projectAnswer(item, fields))
+  if (fields.length === 0 || jsonType(value) !== 'Object') return value
+  return Object.fromEntries(fields.map(({ alias, name, typeName, fields }) => (
+    [alias, name === '__typename' ? typeName : projectAnswer((value as Json)[name] ?? null, fields)]
+  )))
 }

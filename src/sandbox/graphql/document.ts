@@ -1,70 +1,93 @@
-import { getNamedType, getOperationAST, isObjectType, Kind, OperationTypeNode, parse, validate } from 'graphql'
+import { Kind, parse, visit } from 'graphql'
 import type {
-  DocumentNode, FragmentDefinitionNode, GraphQLObjectType, GraphQLSchema, OperationDefinitionNode, SelectionSetNode
+  ASTNode, DirectiveNode, DocumentNode, FieldNode, FragmentDefinitionNode, OperationDefinitionNode, SelectionSetNode
 } from 'graphql'
 import { HasuraFault } from '../fault.ts'
 
-interface Selected { name: string, parent: GraphQLObjectType, path: string }
+/** A selection whose fragments stand where they are used. */
+export type Selection = InlinedField | InlinedFragment
+export interface InlinedField { kind: 'field', node: FieldNode, selections: Selection[] }
+export interface InlinedFragment { kind: 'fragment', on: string | undefined, directives: readonly DirectiveNode[], selections: Selection[] }
 
-/** Every field that a selection asks for, fragments included, with its path as Hasura writes it. */
-function* fieldsOf (
-  { selections }: SelectionSetNode, parent: GraphQLObjectType, fragments: FragmentDefinitionNode[], path = '$'
-): Generator<Selected> {
-  for (const selection of selections) {
-    if (selection.kind === Kind.FIELD) {
-      const selected = { name: selection.name.value, parent, path: `${path}.selectionSet.${selection.name.value}` }
-      yield selected
-      const field = parent.getFields()[selected.name]
-      const type = field && getNamedType(field.type)
-      if (selection.selectionSet === undefined || !isObjectType(type)) continue
-      yield* fieldsOf(selection.selectionSet, type, fragments, selected.path)
-    } else if (selection.kind === Kind.INLINE_FRAGMENT) {
-      yield* fieldsOf(selection.selectionSet, parent, fragments, path)
-    } else {
-      const fragment = fragments.find(({ name }) => name.value === selection.name.value)
-      // Without the fragment itself, which a cycle would come back to.
-      const others = fragments.filter(other => other !== fragment)
-      if (fragment !== undefined) yield* fieldsOf(fragment.selectionSet, parent, others, path)
+/** The operation of a document that a request runs. */
+export interface Operation {
+  node: OperationDefinitionNode
+  selections: Selection[]
+  /** The names of the variables that it uses. */
+  used: Set<string>
+}
+
+function invalid (message: string, path = '$'): HasuraFault {
+  return new HasuraFault('validation-failed', message, path)
+}
+
+function findOperation (document: DocumentNode, name: string | null): OperationDefinitionNode {
+  const operations = document.definitions.filter(node => node.kind === Kind.OPERATION_DEFINITION)
+  if (name !== null) {
+    const operation = operations.find(node => node.name?.value === name)
+    if (operation === undefined) throw invalid(`no such operation found in the document: "${name}"`)
+    return operation
+  }
+  const [operation, ...others] = operations
+  if (operation !== undefined && others.length === 0) return operation
+  throw invalid('exactly one operation has to be present in the document when operationName is not specified')
+}
+
+/** Puts the fragments of an operation in place of their spreads, and collects the variables that it uses. */
+function inline (node: OperationDefinitionNode, fragments: FragmentDefinitionNode[]): Operation {
+  const used = new Set<string>()
+  const inlined = new Map<string, Selection[]>()
+  const collect = (nodes: readonly ASTNode[] = []): void => {
+    for (const node of nodes) visit(node, { Variable: ({ name }) => { used.add(name.value) } })
+  }
+
+  const inlineFragment = (name: string, path: string, stack: string[]): Selection[] => {
+    const known = inlined.get(name)
+    if (known !== undefined) return known
+    if (stack.includes(name)) {
+      const cycle = new Intl.ListFormat('en').format(stack.slice(stack.indexOf(name)))
+      throw invalid(`the fragment definition(s) ${cycle} form a cycle`, path)
     }
+    const fragment = fragments.find(fragment => fragment.name.value === name)
+    if (fragment === undefined) throw invalid(`reference to undefined fragment "${name}"`, path)
+    const selections = inlineSelections(fragment.selectionSet, `${path}.${name}`, [...stack, name])
+    inlined.set(name, [{ kind: 'fragment', on: fragment.typeCondition.name.value, directives: [], selections }])
+    return inlineFragment(name, path, stack)
   }
-}
 
-function rootOf (schema: GraphQLSchema, { operation }: OperationDefinitionNode): GraphQLObjectType {
-  if (operation === OperationTypeNode.SUBSCRIPTION) {
-    throw new HasuraFault('unexpected-payload', 'subscriptions are not supported over HTTP, use websockets instead')
+  const inlineSelections = (set: SelectionSetNode | undefined, parent: string, stack: string[]): Selection[] => {
+    const path = `${parent}.selectionSet`
+    return (set?.selections ?? []).map((node): Selection => {
+      collect(node.directives)
+      const directives = node.directives ?? []
+      if (node.kind === Kind.FRAGMENT_SPREAD) {
+        return { kind: 'fragment', on: undefined, directives, selections: inlineFragment(node.name.value, path, stack) }
+      }
+      if (node.kind === Kind.INLINE_FRAGMENT) {
+        const selections = inlineSelections(node.selectionSet, parent, stack)
+        return { kind: 'fragment', on: node.typeCondition?.name.value, directives, selections }
+      }
+      collect(node.arguments)
+      return { kind: 'field', node, selections: inlineSelections(node.selectionSet, `${path}.${node.name.value}`, stack) }
+    })
   }
-  const root = schema.getRootType(operation)
-  if (root) return root
-  throw new HasuraFault('validation-failed', 'no mutations exist')
-}
 
-export interface Operation { document: DocumentNode, kind: 'query' | 'mutation' | 'subscription', rootFields: string[] }
+  collect(node.directives)
+  return { node, selections: inlineSelections(node.selectionSet, '$', []), used }
+}
 
 /**
- * Parses a client's document and holds it against the schema of its role.
+ * Parses a client's document.
  *
- * @throws HasuraFault for what the schema does not have; for other mistakes it carries the message of graphql-js
+ * @throws HasuraFault if it does not parse, does not have the operation, or its fragments do not fit together
  */
-export function readOperation (schema: GraphQLSchema, query: string, operationName: string | null): Operation {
+export function readDocument (query: string, operationName: string | null): Operation {
   let document: DocumentNode
   try {
-    document = parse(query)
+    document = parse(query, { noLocation: true })
   } catch {
-    throw new HasuraFault('validation-failed', 'not a valid graphql query', '$.query')
-  }
-  const operation = getOperationAST(document, operationName)
-  if (!operation) {
-    throw new HasuraFault('validation-failed', 'exactly one operation has to be present in the document')
+    throw invalid('not a valid graphql query', '$.query')
   }
   const fragments = document.definitions.filter(node => node.kind === Kind.FRAGMENT_DEFINITION)
-  const fields = [...fieldsOf(operation.selectionSet, rootOf(schema, operation), fragments)]
-  for (const { name, parent, path } of fields) {
-    if (name.startsWith('__') || Object.hasOwn(parent.getFields(), name)) continue
-    throw new HasuraFault('validation-failed', `field '${name}' not found in type: '${parent.name}'`, path)
-  }
-  const [error] = validate(schema, document)
-  if (error !== undefined) throw new HasuraFault('validation-failed', error.message)
-  const root = rootOf(schema, operation)
-  const rootFields = fields.filter(({ parent }) => parent === root).map(({ name }) => name)
-  return { document, kind: operation.operation, rootFields }
+  return inline(findOperation(document, operationName), fragments)
 }

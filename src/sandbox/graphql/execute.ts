@@ -1,94 +1,92 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { execute, GraphQLError } from 'graphql'
-import type { GraphQLSchema } from 'graphql'
-import type { CallAction } from './action.ts'
+import { OperationTypeNode } from 'graphql'
+import type { Session } from '../auth/authenticate.ts'
 import type { TrackedTable } from '../database/catalogue.ts'
-import type { Database } from '../database/connection.ts'
-import { readOperation } from './document.ts'
-import type { Operation } from './document.ts'
+import type { Connection, Database } from '../database/connection.ts'
+import type { Selected } from '../database/select.ts'
 import { sqlFault } from '../database/sql-fault.ts'
 import { HasuraFault } from '../fault.ts'
+import { writeJson } from '../json.ts'
 import type { Json } from '../json.ts'
-import type { Action } from '../metadata/metadata.ts'
-import type { Context } from './context.ts'
-import { createSchema } from './schema.ts'
-import type { Session } from '../auth/authenticate.ts'
+import type { Metadata } from '../metadata/metadata.ts'
+import type { CallAction } from './action.ts'
+import { checkDirectives } from './directives.ts'
+import { readDocument } from './document.ts'
+import { invalidInput } from './given.ts'
+import { introspectSchema } from './introspection.ts'
+import type { RootFields } from './root-field.ts'
+import { createRoleSchema } from './schema.ts'
+import type { RoleSchema } from './schema.ts'
+import { readSelection } from './selection.ts'
+import { readVariables } from './variables.ts'
 
-export interface Request { query: string, variables: Json | null, operationName: string | null }
-export interface Client { session: Session, headers: IncomingHttpHeaders }
-export interface Answer { data: unknown, cookies: string[] }
-export type Execute = (request: Request, client: Client) => Promise<Answer>
+export interface GraphqlRequest { query: string, variables: Json, operationName: string | null }
 
-function toFault (error: GraphQLError): unknown {
-  const { originalError } = error
-  // Without another error behind it, it is graphql-js that refuses the client's variables.
-  if (originalError === undefined || originalError instanceof GraphQLError) {
-    return new HasuraFault('validation-failed', error.message)
+/** The client of a request, and its cookies: those that it gets are added. */
+export interface Client { session: Session, headers: IncomingHttpHeaders, cookies: string[] }
+
+/** Runs a request and returns its data as JSON. */
+export type Execute = (request: GraphqlRequest, client: Client) => Promise<string>
+
+interface CheckedRequest { kind: OperationTypeNode, selected: Selected[], fields: RootFields }
+
+/**
+ * Checks a request against the schema of the caller's role.
+ *
+ * @throws HasuraFault for the first mistake
+ */
+function checkRequest ({ schema, queries, mutations }: RoleSchema, request: GraphqlRequest): CheckedRequest {
+  const operation = readDocument(request.query, request.operationName)
+  const kind = operation.node.operation
+  if (kind === OperationTypeNode.SUBSCRIPTION) {
+    throw new HasuraFault('unexpected-payload', 'subscriptions are not supported over HTTP, use websockets instead')
   }
-  return sqlFault(originalError, '$')
+  const root = schema.getRootType(kind)
+  if (!root) throw invalidInput('no mutations exist', '$')
+  const variables = readVariables(schema, operation, request.variables)
+  checkDirectives(operation.node)
+  const selected = readSelection(operation.selections, root, '$', { schema, variables })
+  return { kind, selected, fields: kind === OperationTypeNode.MUTATION ? mutations : queries }
 }
 
-/** Once one field has failed, Hasura does not start the next. */
-function stopAtFailure (): <T>(run: () => Promise<T>) => Promise<T> {
-  let hasFailed = false
-  return async (run) => {
-    if (hasFailed) throw new Error('A field before this one has failed')
-    try {
-      return await run()
-    } catch (error) {
-      hasFailed = true
-      throw error
-    }
-  }
-}
+export interface ExecuteOptions { db: Database, tables: TrackedTable[], metadata: Metadata, callAction: CallAction }
 
-/** Runs GraphQL as Hasura does: on the schema of the caller's role, and with the first error alone as the answer. */
-export function createExecute (
-  { db, tables, actions, callAction }:
-  { db: Database, tables: TrackedTable[], actions: Action[], callAction: CallAction }
-): Execute {
-  const schemas = new Map<string, { strict: GraphQLSchema, lenient: GraphQLSchema }>()
-  const schemasOf = (role: string): { strict: GraphQLSchema, lenient: GraphQLSchema } => {
-    const schema = schemas.get(role) ?? {
-      strict: createSchema(tables, actions, role), lenient: createSchema(tables, actions, role, true)
-    }
+/** Returns a function that runs GraphQL as Hasura does. */
+export function createExecute ({ db, tables, metadata, callAction }: ExecuteOptions): Execute {
+  const schemas = new Map<string, RoleSchema>()
+  const schemaOf = (role: string): RoleSchema => {
+    const schema = schemas.get(role) ?? createRoleSchema(tables, metadata, role, callAction)
     schemas.set(role, schema)
     return schema
   }
-  const isAction = (field: string): boolean => actions.some(({ name }) => name === field)
 
-  const run = async (
-    { document }: Operation, schema: GraphQLSchema, contextValue: Context, { variables, operationName }: Request
-  ): Promise<unknown> => {
-    const { data, errors: [error] = [] } = await execute({
-      schema, document, contextValue, variableValues: variables, operationName
-    })
-    if (error !== undefined) throw toFault(error)
-    return data
-  }
-
-  return async (request, { session, headers }) => {
-    const { strict, lenient } = schemasOf(session.role)
-    const operation = readOperation(strict, request.query, request.operationName)
-    // Introspection reports the schema that runs it, and so that must be the strict one.
-    const schema = operation.rootFields.some(isAction) ? lenient : strict
-    const cookies: string[] = []
-    const inOrder = stopAtFailure()
-    const call: Context['call'] = async (action, input) => inOrder(async () => {
-      const { value, cookies: set } = await callAction(action, input, { session, headers, query: request.query })
-      cookies.push(...set)
-      return value
-    })
-
-    // As in Hasura, a mutation of tables alone is one transaction; beside an action, each of its fields is one.
-    if (operation.kind === 'mutation' && !operation.rootFields.some(isAction)) {
-      const data = await db.transaction(async (transaction) => {
-        const write: Context['write'] = async mutate => inOrder(async () => mutate(transaction))
-        return run(operation, schema, { session, database: transaction, write, call }, request)
-      })
-      return { data, cookies }
+  return async (request, client) => {
+    const roleSchema = schemaOf(client.session.role)
+    const { kind, selected, fields } = checkRequest(roleSchema, request)
+    const run = async (item: Selected, connection: Connection): Promise<string> => {
+      if (item.name === '__typename') return JSON.stringify(item.typeName)
+      const field = fields[item.name]
+      if (field === undefined) return writeJson(introspectSchema(roleSchema.schema, item))
+      return field.run(item, { ...client, query: request.query, db: connection })
     }
-    const write: Context['write'] = async mutate => inOrder(async () => db.transaction(mutate))
-    return { data: await run(operation, schema, { session, database: db, write, call }, request), cookies }
+    const runAll = async (run: (item: Selected) => Promise<string>): Promise<string> => {
+      const parts: string[] = []
+      for (const item of selected) parts.push(`${JSON.stringify(item.alias)}:${await run(item)}`)
+      return `{${parts.join()}}`
+    }
+    const isAction = ({ name }: Selected): boolean => fields[name]?.isAction === true
+
+    try {
+      if (kind === OperationTypeNode.QUERY) return await runAll(async item => run(item, db))
+      // A mutation of tables alone is one transaction. Beside an action, each field of a table is one.
+      if (selected.some(isAction)) {
+        return await runAll(async item => (
+          isAction(item) ? run(item, db) : db.transaction(async connection => run(item, connection))
+        ))
+      }
+      return await db.transaction(async connection => runAll(async item => run(item, connection)))
+    } catch (error) {
+      throw sqlFault(error, '$')
+    }
   }
 }

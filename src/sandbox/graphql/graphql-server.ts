@@ -1,18 +1,23 @@
+import cors from '@fastify/cors'
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
-import { z } from 'zod'
-import type { Execute, Request } from './execute.ts'
-import { HasuraFault } from '../fault.ts'
 import type { Authenticate, Session } from '../auth/authenticate.ts'
+import { HasuraFault } from '../fault.ts'
+import { writeJson } from '../json.ts'
+import type { Client, Execute, GraphqlRequest } from './execute.ts'
+import { readRequestBody } from './request-body.ts'
 
-const requestSchema = z.object({
-  query: z.string(),
-  variables: z.record(z.string(), z.unknown()).nullable().default(null),
-  operationName: z.string().nullable().default(null)
-})
+export interface GraphqlServerOptions {
+  authenticate: Authenticate
+  execute: Execute
+  /** The origins that web pages may have, as in Hasura's HASURA_GRAPHQL_CORS_DOMAIN: `*` or a comma-separated list. */
+  corsDomain: string
+  /** Receives errors that are bugs of the sandbox. */
+  report: (error: unknown) => void
+}
 
-/** What GraphiQL opens with. */
+/** The document that GraphiQL opens with. */
 const example = `mutation {
   Signup(email: "someone@test.com", password: "a-password") {
     id
@@ -21,47 +26,61 @@ const example = `mutation {
 }
 `
 
-function readRequest (body: unknown): Request {
-  let value: unknown
-  try {
-    value = JSON.parse(String(body))
-  } catch {
-    throw new HasuraFault('invalid-json', 'Error in $: not valid JSON')
-  }
-  const { data, error } = requestSchema.safeParse(value)
-  if (data !== undefined) return data
-  const { path, message } = error.issues[0] ?? { path: [], message: '' }
-  throw new HasuraFault('parse-failed', message, ['$', ...path].join('.'))
+/** Reads Hasura's list of origins, in which `*.` stands for one subdomain. */
+function readOrigins (domains: string): true | RegExp[] {
+  const origins = domains.split(',').map(origin => origin.trim())
+  if (origins.includes('*')) return true
+  return origins.map((origin) => {
+    const escaped = origin.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
+    return new RegExp(`^${escaped.replace('\\*\\.', '[^./:]+\\.')}$`)
+  })
 }
 
-/**
- * Hasura's HTTP API: `/v1/graphql`, `/healthz` and `/v1/version`; in a browser, GraphiQL at `/`.
- *
- * @param report - is told of an error that is a bug of the sandbox and not the client's
- */
+/** Makes Hasura's HTTP API: `/v1/graphql`, `/healthz` and `/v1/version`; in a browser, GraphiQL at `/`. */
 export function createGraphqlServer (
-  { authenticate, execute, report }: { authenticate: Authenticate, execute: Execute, report: (error: unknown) => void }
+  { authenticate, execute, corsDomain, report }: GraphqlServerOptions
 ): FastifyInstance {
   const server = Fastify({ bodyLimit: 67_108_864, forceCloseConnections: true })
+  server.register(cors, {
+    origin: readOrigins(corsDomain),
+    credentials: true,
+    methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+    maxAge: 1_728_000,
+    strictPreflight: false
+  })
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => { done(null, body) })
 
-  const answerOf = (error: unknown, session: Session | undefined): unknown => {
+  const faultOf = (error: unknown, session: Session | undefined): unknown => {
     if (error instanceof HasuraFault) return session?.role === 'admin' ? error.toAdmin() : error
     report(error)
     return new HasuraFault('unexpected', 'internal error')
   }
+  const errorsOf = (error: unknown, session?: Session): string => writeJson({ errors: [faultOf(error, session)] })
+  const answerOne = async (request: GraphqlRequest, client: Client): Promise<string> => (
+    execute(request, client).then(data => `{"data":${data}}`, (error: unknown) => errorsOf(error, client.session))
+  )
+  const answer = async (body: string, client: Client): Promise<string> => {
+    const request = readRequestBody(body)
+    if (!Array.isArray(request)) return answerOne(request, client)
+    const answers: string[] = []
+    for (const item of request) answers.push(await answerOne(item, client))
+    return `[${answers.join()}]`
+  }
 
-  // Whatever goes wrong, the status is 200: Hasura reports GraphQL errors in the body alone.
-  server.post('/v1/graphql', async ({ headers, body }, reply) => {
+  // The status is always 200: Hasura reports GraphQL errors in the body alone.
+  server.post<{ Body?: string }>('/v1/graphql', async ({ headers, body = '' }, reply) => {
+    const cookies: string[] = []
     let session: Session | undefined
+    let json: string
     try {
       session = await authenticate(headers)
-      const { data, cookies } = await execute(readRequest(body), { session, headers })
-      return await reply.headers(cookies.length > 0 ? { 'set-cookie': cookies } : {}).send({ data })
+      json = await answer(body, { session, headers, cookies })
     } catch (error) {
-      return { errors: [answerOf(error, session)] }
+      json = errorsOf(error, session)
     }
+    if (cookies.length > 0) reply.header('set-cookie', cookies)
+    return reply.type('application/json; charset=utf-8').send(json)
   })
   server.setErrorHandler<Error>((error, _request, reply) => (
     reply.code(200).send({ errors: [new HasuraFault('bad-request', error.message)] })

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { buildASTSchema, getNamedType, isLeafType, isObjectType, Kind, parse } from 'graphql'
-import type { DefinitionNode, GraphQLField, GraphQLOutputType, ObjectTypeDefinitionNode } from 'graphql'
+import { buildASTSchema, isIntrospectionType, isSpecifiedScalarType, Kind, parse } from 'graphql'
+import type { DefinitionNode, GraphQLField, GraphQLNamedType, ObjectTypeDefinitionNode } from 'graphql'
 
 /** Scalars of PostgreSQL, which the types of an action may use without declaring them. */
 const postgresScalars = [
@@ -8,35 +8,58 @@ const postgresScalars = [
   'uuid'
 ]
 
-/**
- * Reads the metadata's `actions.graphql`.
- *
- * @returns a function from an action's name to its field
- * @throws Error that names what the sandbox does not support
- */
-export function readActionFields (file: string): (action: string) => GraphQLField<unknown, unknown> {
-  const { definitions } = parse(readFileSync(file, 'utf8'))
-  const isMutation = (node: DefinitionNode): node is ObjectTypeDefinitionNode => (
-    node.kind === Kind.OBJECT_TYPE_DEFINITION && node.name.value === 'Mutation'
+/** What `actions.graphql` says about an action. */
+export interface ActionDeclaration { kind: 'query' | 'mutation', field: GraphQLField<unknown, unknown> }
+
+export interface ActionDeclarations {
+  /** @throws Error that names an action that is not declared, or what the sandbox does not support in it */
+  declarationOf: (action: string) => ActionDeclaration
+  /** The types that actions use, and PostgreSQL's scalars. */
+  types: GraphQLNamedType[]
+}
+
+/** Hasura's CLI writes `type Mutation` or `type Query` for each action. In SDL, only the first may define it. */
+function extendRepeated (definitions: readonly DefinitionNode[]): DefinitionNode[] {
+  const seen = new Set<string>()
+  const isRoot = (node: DefinitionNode): node is ObjectTypeDefinitionNode => (
+    node.kind === Kind.OBJECT_TYPE_DEFINITION && ['Query', 'Mutation'].includes(node.name.value)
   )
-  // Hasura's CLI writes a block `type Mutation` for every action; in SDL all but the first are extensions.
-  const [first, ...others] = definitions.filter(isMutation)
+  return definitions.map((node) => {
+    if (!isRoot(node)) return node
+    const isRepeated = seen.has(node.name.value)
+    seen.add(node.name.value)
+    return isRepeated ? { ...node, kind: Kind.OBJECT_TYPE_EXTENSION } : node
+  })
+}
+
+/** Reads the metadata's `actions.graphql`. */
+export function readActionDeclarations (file: string): ActionDeclarations {
+  const scalars = parse(postgresScalars.map(name => `scalar ${name}`).join('\n')).definitions
+  const { definitions } = parse(readFileSync(file, 'utf8'))
+  const declared = definitions.flatMap(node => (node.kind === Kind.SCALAR_TYPE_DEFINITION ? [node.name.value] : []))
   const schema = buildASTSchema({
     kind: Kind.DOCUMENT,
     definitions: [
-      ...parse(postgresScalars.map(name => `scalar ${name}`).join('\n')).definitions,
-      ...definitions.filter(node => node === first || !isMutation(node)),
-      ...others.map(node => ({ ...node, kind: Kind.OBJECT_TYPE_EXTENSION as const }))
+      ...scalars.filter(node => node.kind === Kind.SCALAR_TYPE_DEFINITION && !declared.includes(node.name.value)),
+      ...extendRepeated(definitions)
     ]
   })
-  if (schema.getQueryType()) throw new Error(`The sandbox does not support type Query in ${file}`)
+  const roots = { query: schema.getQueryType(), mutation: schema.getMutationType() }
 
-  return (name) => {
-    const field = schema.getMutationType()?.getFields()[name]
-    if (field === undefined) throw new Error(`The action ${name} is not declared in ${file}`)
-    const output = getNamedType(field.type)
-    const isLeaf = ({ type }: { type: GraphQLOutputType }): boolean => isLeafType(getNamedType(type))
-    if (isObjectType(output) && Object.values(output.getFields()).every(isLeaf)) return field
-    throw new Error(`The sandbox does not support ${output.name} as the answer of an action in ${file}`)
+  return {
+    declarationOf: (action) => {
+      for (const kind of ['mutation', 'query'] as const) {
+        const field = roots[kind]?.getFields()[action]
+        if (field === undefined) continue
+        const preset = field.args.find(({ defaultValue }) => defaultValue !== undefined)
+        if (preset === undefined) return { kind, field }
+        // Hasura's CLI drops it without a word.
+        throw new Error(`The sandbox does not support the default value of ${action}(${preset.name}) in ${file}`)
+      }
+      throw new Error(`The action ${action} is not declared in ${file}`)
+    },
+    types: Object.values(schema.getTypeMap()).filter(type => (
+      !isIntrospectionType(type) && !isSpecifiedScalarType(type) && type !== roots.query && type !== roots.mutation
+    ))
   }
 }

@@ -1,106 +1,30 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { GraphQLField } from 'graphql'
+import type { GraphQLNamedType } from 'graphql'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { readActionFields } from './action-declarations.ts'
+import { readActionDeclarations } from './action-declarations.ts'
+import type { ActionDeclaration } from './action-declarations.ts'
+import { actionsSchema } from './action-metadata.ts'
+import type { ActionMetadata } from './action-metadata.ts'
+import { check, isEmpty } from './check.ts'
+import { databaseSchema, tableSchema } from './table-metadata.ts'
+import type { TableMetadata } from './table-metadata.ts'
 
-const json = z.record(z.string(), z.unknown())
-const comment = z.string().optional()
-const columns = z.union([z.literal('*'), z.array(z.string())])
-const tableName = z.preprocess(
-  name => (typeof name === 'string' ? { name } : name),
-  z.strictObject({ schema: z.string().default('public'), name: z.string() })
-)
+export type Action = ActionMetadata & ActionDeclaration
 
-const relationshipsBy = <T extends z.ZodType>(key: T) => z.array(z.strictObject({
-  name: z.string(), using: z.strictObject({ foreign_key_constraint_on: key }), comment
-})).default([])
-
-const permissionsOf = <T extends z.ZodType>(permission: T) => z.array(z.strictObject({
-  role: z.string(), permission, comment
-})).default([])
-
-const selectPermission = z.strictObject({ columns, filter: json, limit: z.int().optional() })
-const insertPermission = z.strictObject({ columns, check: json, set: json.default({}) })
-const updatePermission = z.strictObject({ columns, filter: json, check: json.nullish(), set: json.default({}) })
-const deletePermission = z.strictObject({ filter: json })
-
-const tableSchema = z.strictObject({
-  table: tableName,
-  object_relationships: relationshipsBy(z.string()),
-  array_relationships: relationshipsBy(z.strictObject({ column: z.string(), table: tableName })),
-  select_permissions: permissionsOf(selectPermission),
-  insert_permissions: permissionsOf(insertPermission),
-  update_permissions: permissionsOf(updatePermission),
-  delete_permissions: permissionsOf(deletePermission)
-})
-
-const databaseSchema = z.strictObject({
-  name: z.literal('default'),
-  kind: z.literal('postgres'),
-  // How Hasura connects to PostgreSQL; the sandbox has a database of its own.
-  configuration: json,
-  tables: z.unknown()
-})
-
-const headerSchema = z.strictObject({
-  name: z.string(),
-  value: z.string().optional(),
-  value_from_env: z.string().regex(
-    /^(?!HASURA_GRAPHQL_)/, 'env variables start with "HASURA_GRAPHQL_" are not allowed for value_from_env'
-  ).optional()
-})
-
-const actionSchema = z.strictObject({
-  name: z.string(),
-  definition: z.strictObject({
-    kind: z.literal('synchronous').default('synchronous'),
-    handler: z.string(),
-    forward_client_headers: z.boolean().default(false),
-    headers: z.array(headerSchema).default([]),
-    // Seconds to wait for the answer.
-    timeout: z.int().nonnegative('timeout value cannot be negative').default(30)
-  }),
-  permissions: z.array(z.strictObject({ role: z.string() })).default([]),
-  comment
-})
-
-const named = z.strictObject({ name: z.string() })
-const actionsSchema = z.strictObject({
-  actions: z.array(actionSchema),
-  // The objects stand in actions.graphql; here Hasura keeps no more than their names.
-  custom_types: z.strictObject({
-    enums: z.tuple([]), input_objects: z.tuple([]), objects: z.array(named), scalars: z.tuple([])
-  }).partial()
-})
-
-export type SelectPermission = z.output<typeof selectPermission>
-export type InsertPermission = z.output<typeof insertPermission>
-export type UpdatePermission = z.output<typeof updatePermission>
-export type DeletePermission = z.output<typeof deletePermission>
-export type Table = z.output<typeof tableSchema>
-export type Action = z.output<typeof actionSchema> & { field: GraphQLField<unknown, unknown> }
-export interface Metadata { tables: Table[], actions: Action[] }
-
-/** Holds a value against a schema; a key that were ignored silently would be a lie. */
-function check<T extends z.ZodType> (schema: T, value: unknown, file: string): z.output<T> {
-  const { success, data, error } = schema.safeParse(value)
-  if (success) return data
-  // A key too many before a key too few: where one is misspelt, both are reported.
-  const issue = error.issues.find(({ code }) => code === 'unrecognized_keys') ?? error.issues[0]
-  const where = [file, ...issue?.path ?? []].join(': ')
-  if (issue?.code === 'unrecognized_keys') {
-    throw new Error(`The sandbox does not support "${String(issue.keys[0])}" in ${where}`)
-  }
-  throw new Error(`The sandbox does not support ${where}: ${issue?.message ?? 'invalid'}`)
+export interface Metadata {
+  tables: TableMetadata[]
+  actions: Action[]
+  /** The types of the actions. */
+  types: GraphQLNamedType[]
 }
 
 function readYaml (file: string): unknown {
   return parse(readFileSync(file, 'utf8'))
 }
 
-/** Hasura's CLI writes each table into a file of its own and includes it by a quoted string. */
+/** Hasura's CLI writes each table into its own file and includes it by a quoted string. */
 function include (value: unknown, file: string): [unknown, string] {
   const path = typeof value === 'string' ? /^!include (.+)$/.exec(value)?.[1] : undefined
   if (path === undefined) return [value, file]
@@ -108,7 +32,7 @@ function include (value: unknown, file: string): [unknown, string] {
   return [readYaml(target), target]
 }
 
-function readTables (databasesFile: string): Table[] {
+function readTables (databasesFile: string): TableMetadata[] {
   const databases = check(z.array(databaseSchema), readYaml(databasesFile), databasesFile)
   return databases.flatMap(({ tables }) => {
     const [entries, file] = include(tables, databasesFile)
@@ -119,14 +43,10 @@ function readTables (databasesFile: string): Table[] {
   })
 }
 
-function isEmpty (value: unknown): boolean {
-  return value === undefined || value === null || (typeof value === 'object' && Object.values(value).every(isEmpty))
-}
-
 /**
  * Reads a metadata folder of Hasura's CLI (config v3).
  *
- * @throws Error that names the first key which the sandbox does not support
+ * @throws Error that names the first key that the sandbox does not support
  */
 export function loadMetadata (folder: string): Metadata {
   const supported = ['version.yaml', 'actions.yaml']
@@ -138,9 +58,10 @@ export function loadMetadata (folder: string): Metadata {
   check(z.strictObject({ version: z.literal(3) }), readYaml(versionFile), versionFile)
   const file = join(folder, 'actions.yaml')
   const { actions } = check(actionsSchema, readYaml(file), file)
-  const fieldOf = readActionFields(join(folder, 'actions.graphql'))
+  const { declarationOf, types } = readActionDeclarations(join(folder, 'actions.graphql'))
   return {
     tables: readTables(join(folder, 'databases', 'databases.yaml')),
-    actions: actions.map(action => ({ ...action, field: fieldOf(action.name) }))
+    actions: actions.map(action => ({ ...action, ...declarationOf(action.name) })),
+    types
   }
 }

@@ -24,7 +24,7 @@ const jwtFault = (reason: string) => fault('invalid-jwt', `Could not verify JWT:
 
 t.test('the admin secret comes first, whatever else is sent', async (t) => {
   const bearer = `Bearer ${await token({ [namespace]: claims })}`
-  const wrong = fault('access-denied', 'invalid x-hasura-admin-secret/x-hasura-access-key')
+  const wrong = fault('access-denied', 'invalid "x-hasura-admin-secret"/"x-hasura-access-key"')
   t.strictSame(await answer({ 'x-hasura-admin-secret': 'secret' }), { role: 'admin', variables: { 'x-hasura-role': 'admin' } })
   t.strictSame(await answer({ 'x-hasura-admin-secret': 'secret', 'x-hasura-role': 'user', 'x-hasura-user-id': '1' }),
     { role: 'user', variables: { 'x-hasura-role': 'user', 'x-hasura-user-id': '1' } })

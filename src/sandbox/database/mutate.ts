@@ -1,0 +1,116 @@
+import type { Session } from '../auth/authenticate.ts'
+import { HasuraFault } from '../fault.ts'
+import type { Json } from '../json.ts'
+import type { TrackedTable } from './catalogue.ts'
+import type { Connection } from './connection.ts'
+import { accessOf } from './permissions.ts'
+import { compileKey } from './select.ts'
+import { sqlFault } from './sql-fault.ts'
+import { all, newStatement, parameter, quote, resolveVariable, tableName } from './statement.ts'
+import type { Statement } from './statement.ts'
+import { compileWhere } from './where.ts'
+
+/** The rows that a statement has written: how many, and a JSON array of them with all columns. */
+export interface Written { count: number, rows: string }
+
+/** The rows that a client means: by a condition or by the primary key. */
+export type Target = { where: Json } | { key: Json }
+
+const nothing: Written = { count: 0, rows: '[]' }
+
+/** Runs a statement; the caller's transaction undoes it if a row fails the permission's check. */
+async function write (
+  db: Connection, sql: string, check: string, { params }: Statement, path: string
+): Promise<Written> {
+  const { rows } = await db.query<Written & { allowed: boolean }>(`
+    WITH w AS (${sql} RETURNING to_json(t) AS row, coalesce(${check}, false) AS allowed)
+    SELECT count(*)::integer AS count, coalesce(json_agg(w.row), '[]')::text AS rows,
+      coalesce(bool_and(w.allowed), true) AS allowed
+    FROM w`, params).catch((error: unknown) => { throw sqlFault(error, path) })
+  const [written = { ...nothing, allowed: true }] = rows
+  if (written.allowed) return written
+  throw new HasuraFault('permission-error', 'check constraint of an insert/update permission has failed', path)
+}
+
+/** Adds the presets of a permission to the values for one row. */
+function withPresets (given: Json, { set = {} }: { set?: Json }, of: Statement): Json {
+  const presets = Object.entries(set).map(([name, value]) => [name, resolveVariable(value, of)])
+  return { ...given, ...Object.fromEntries(presets) as Json }
+}
+
+function assignments (table: TrackedTable, values: Json, of: Statement, operand = ''): string[] {
+  return table.columns.filter(({ name }) => Object.hasOwn(values, name)).map((column) => {
+    const name = quote(column.name)
+    const left = operand === '' ? '' : `t.${name} ${operand} `
+    return `${name} = ${left}${parameter(of, values[column.name], column)}`
+  })
+}
+
+function compileTarget (target: Target, table: TrackedTable, filter: Json | undefined, of: Statement): string {
+  return all([
+    'key' in target ? compileKey(table, 't', target.key, of) : compileWhere(target.where, table, 't', of),
+    compileWhere(filter ?? {}, table, 't', of, 'permission')
+  ])
+}
+
+export interface OnConflict { constraint: string, update_columns: string[], where?: Json }
+
+function compileConflict (table: TrackedTable, conflict: OnConflict, of: Statement): string {
+  const on = ` ON CONFLICT ON CONSTRAINT ${quote(conflict.constraint)}`
+  if (conflict.update_columns.length === 0) return `${on} DO NOTHING`
+  const { update } = accessOf(table, of.session.role)
+  const set = [
+    ...conflict.update_columns.map(name => `${quote(name)} = EXCLUDED.${quote(name)}`),
+    ...assignments(table, withPresets({}, update ?? {}, of), of)
+  ]
+  const where = compileTarget({ where: conflict.where ?? {} }, table, update?.filter, of)
+  return `${on} DO UPDATE SET ${set.join(', ')} WHERE ${where}`
+}
+
+/**
+ * Inserts rows. A column that an object does not mention gets its default.
+ *
+ * @param path - where the client's values are, for errors
+ */
+export async function insertRows (
+  db: Connection, table: TrackedTable, session: Session, objects: Json[], conflict: OnConflict | undefined, path: string
+): Promise<Written> {
+  if (objects.length === 0) return nothing
+  const of = newStatement(session)
+  const { insert, update } = accessOf(table, session.role)
+  const rows = objects.map(object => withPresets(object, insert ?? {}, of))
+  const mentioned = table.columns.filter(({ name }) => rows.some(row => Object.hasOwn(row, name)))
+  const columns = mentioned.length === 0 ? table.columns.slice(0, 1) : mentioned
+  const values = rows.map(row => columns.map(column => (
+    Object.hasOwn(row, column.name) ? parameter(of, row[column.name], column) : 'DEFAULT'
+  )))
+  const insertCheck = compileWhere(insert?.check ?? {}, table, 't', of, 'permission')
+  const sql = `INSERT INTO ${tableName(table)} AS t (${columns.map(({ name }) => quote(name)).join(', ')})
+    VALUES ${values.map(row => `(${row.join(', ')})`).join(', ')}`
+  if (conflict === undefined) return write(db, sql, insertCheck, of, path)
+  const updateCheck = compileWhere(update?.check ?? {}, table, 't', of, 'permission')
+  // An updated row has an xmax: the transaction that locked it before the update.
+  const check = `CASE WHEN t.xmax = 0 THEN ${insertCheck} ELSE ${updateCheck} END`
+  return write(db, sql + compileConflict(table, conflict, of), check, of, path)
+}
+
+/** Updates rows: sets columns, and adds to numbers. Returns undefined if nothing is to change. */
+export async function updateRows (
+  db: Connection, table: TrackedTable, session: Session, target: Target, { set, inc }: { set: Json, inc: Json }
+): Promise<Written | undefined> {
+  const of = newStatement(session)
+  const { update } = accessOf(table, session.role)
+  const changes = [...assignments(table, withPresets(set, update ?? {}, of), of), ...assignments(table, inc, of, '+')]
+  if (changes.length === 0) return undefined
+  const where = compileTarget(target, table, update?.filter, of)
+  const check = compileWhere(update?.check ?? {}, table, 't', of, 'permission')
+  return write(db, `UPDATE ${tableName(table)} AS t SET ${changes.join(', ')} WHERE ${where}`, check, of, '$')
+}
+
+export async function deleteRows (
+  db: Connection, table: TrackedTable, session: Session, target: Target
+): Promise<Written> {
+  const of = newStatement(session)
+  const where = compileTarget(target, table, accessOf(table, session.role).delete?.filter, of)
+  return write(db, `DELETE FROM ${tableName(table)} AS t WHERE ${where}`, 'true', of, '$')
+}

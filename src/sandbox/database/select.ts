@@ -1,0 +1,159 @@
+import type { Session } from '../auth/authenticate.ts'
+import type { Json } from '../json.ts'
+import type { Column, TrackedTable } from './catalogue.ts'
+import type { Connection } from './connection.ts'
+import { all, newAlias, newStatement, parameter, quote, tableName } from './statement.ts'
+import type { Statement } from './statement.ts'
+import { compileFilter, compileWhere } from './where.ts'
+
+/** A field that a client selects, with its arguments and the fields below it. */
+export interface Selected {
+  /** Its name in the answer. */
+  alias: string
+  name: string
+  /** The type of the object that it belongs to. */
+  typeName: string
+  args: Json
+  fields: Selected[]
+}
+
+/** The rows to read: `condition` is of a relationship or a primary key. */
+interface Source { table: TrackedTable, args: Json, condition?: (alias: string) => string }
+
+const integer: Column = { name: '', type: 'int4', cast: 'integer', notNull: true }
+const bigInteger: Column = { ...integer, type: 'int8', cast: 'bigint' }
+
+const directions: Record<string, string> = {
+  asc: 'ASC', asc_nulls_first: 'ASC NULLS FIRST', asc_nulls_last: 'ASC NULLS LAST',
+  desc: 'DESC', desc_nulls_first: 'DESC NULLS FIRST', desc_nulls_last: 'DESC NULLS LAST'
+}
+
+function list (value: unknown): unknown[] {
+  return [value ?? []].flat()
+}
+
+/** Compiles a query for the rows that match and that the caller may select. Each gives one `value`, named `item`. */
+function compileRows (
+  { table, args, condition }: Source, of: Statement, value: (alias: string) => string, bound?: number
+): string {
+  const alias = newAlias(of)
+  const columnOf = (name: unknown): string => `${alias}.${quote(String(name))}`
+  const where = all([
+    compileWhere((args['where'] ?? {}) as Json, table, alias, of),
+    compileFilter(table, alias, of),
+    condition?.(alias) ?? 'true'
+  ])
+  const distinct = list(args['distinct_on']).map(columnOf)
+  const order = list(args['order_by']).flatMap(term => Object.entries(term as Json))
+    .filter(([, direction]) => direction !== null)
+    .map(([name, direction]) => `${columnOf(name)} ${String(directions[String(direction)])}`)
+  const bounds = [args['limit'], bound].filter(bound => typeof bound === 'number')
+  const offset = args['offset'] ?? null
+  return [
+    `SELECT ${distinct.length === 0 ? '' : `DISTINCT ON (${distinct.join(', ')}) `}${value(alias)} AS item`,
+    `FROM ${tableName(table)} ${alias} WHERE ${where}`,
+    order.length === 0 ? '' : `ORDER BY ${order.join(', ')}`,
+    bounds.length === 0 ? '' : `LIMIT ${parameter(of, String(Math.min(...bounds)), integer)}`,
+    offset === null ? '' : `OFFSET ${parameter(of, offset, bigInteger)}`
+  ].join(' ')
+}
+
+/** A JSON object in SQL. PostgreSQL writes the values, so that numbers keep all their digits. */
+function compileObject (fields: Selected[], value: (field: Selected) => string): string {
+  const columns = fields.map((field) => {
+    const sql = field.name === '__typename' ? `'${field.typeName}'::text` : value(field)
+    return `${sql} AS ${quote(field.alias)}`
+  })
+  return `(SELECT row_to_json(o) FROM (SELECT ${columns.join(', ')}) o)`
+}
+
+function compileRow (fields: Selected[], table: TrackedTable, alias: string, of: Statement): string {
+  return compileObject(fields, ({ name, args, fields }) => {
+    if (table.columns.some(column => column.name === name)) return `${alias}.${quote(name)}`
+    const relationship = table.relationships.find(item => item.name === name.replace(/_aggregate$/, '') || item.name === name)
+    if (relationship === undefined) throw new Error(`${table.name} has no ${name}`)
+    const { kind, target, from, to } = relationship
+    const condition = (inner: string): string => `${inner}.${quote(to)} = ${alias}.${quote(from)}`
+    const source: Source = { table: target, args, condition }
+    if (relationship.name !== name) return compileAggregate(fields, source, of)
+    if (kind === 'array') return compileList(fields, source, of)
+    return `(${compileRows(source, of, inner => compileRow(fields, target, inner, of))} LIMIT 1)`
+  })
+}
+
+function compileList (fields: Selected[], source: Source, of: Statement): string {
+  const { role } = of.session
+  const bound = role === 'admin' ? undefined : source.table.permissions.select.get(role)?.limit
+  const rows = compileRows(source, of, alias => compileRow(fields, source.table, alias, of), bound)
+  return `(SELECT coalesce(json_agg(r.item), '[]') FROM (${rows}) r)`
+}
+
+function compileCount ({ args }: Selected): string {
+  const columns = list(args['columns']).map(name => `(r.item).${quote(String(name))}`)
+  if (columns.length === 0) return 'count(*)'
+  const counted = columns.length === 1 ? columns.join() : `(${columns.join(', ')})`
+  return `count(${args['distinct'] === true ? 'DISTINCT ' : ''}${counted})`
+}
+
+/** `<table>_aggregate`: the limit of a permission holds for its nodes, and not for its count. */
+function compileAggregate (fields: Selected[], source: Source, of: Statement): string {
+  return compileObject(fields, ({ name, fields }) => {
+    if (name === 'nodes') return compileList(fields, source, of)
+    const counts = fields.map(field => [
+      `'${field.alias}'`, field.name === '__typename' ? `'${field.typeName}'` : compileCount(field)
+    ])
+    return `(SELECT json_build_object(${counts.flat().join(', ')}) FROM (${compileRows(source, of, alias => alias)}) r)`
+  })
+}
+
+async function run (db: Connection, sql: string, { params }: Statement): Promise<string | null> {
+  const { rows } = await db.query<{ json: string | null }>(`SELECT (${sql})::text AS json`, params)
+  return rows[0]?.json ?? null
+}
+
+/** Runs `<table>`; the answer is JSON. */
+export async function selectRows (
+  db: Connection, table: TrackedTable, session: Session, { args, fields }: Selected
+): Promise<string> {
+  const of = newStatement(session)
+  return String(await run(db, compileList(fields, { table, args }, of), of))
+}
+
+/** Runs `<table>_aggregate`; the answer is JSON. */
+export async function selectAggregate (
+  db: Connection, table: TrackedTable, session: Session, { args, fields }: Selected
+): Promise<string> {
+  const of = newStatement(session)
+  return String(await run(db, compileAggregate(fields, { table, args }, of), of))
+}
+
+/** Compiles the condition that a row has this primary key. */
+export function compileKey ({ columns, primaryKey }: TrackedTable, alias: string, key: Json, of: Statement): string {
+  return all(columns.filter(({ name }) => primaryKey.includes(name))
+    .map(column => `${alias}.${quote(column.name)} = ${parameter(of, key[column.name], column)}`))
+}
+
+/** Runs `<table>_by_pk`; the answer is JSON. */
+export async function selectByPk (
+  db: Connection, table: TrackedTable, session: Session, { args, fields }: Selected
+): Promise<string> {
+  const of = newStatement(session)
+  const source: Source = { table, args: {}, condition: alias => compileKey(table, alias, args, of) }
+  return String(await run(db, compileRows(source, of, alias => compileRow(fields, table, alias, of)), of))
+}
+
+/**
+ * Reads rows that a mutation has written, and what is related to them now.
+ *
+ * @param written - the rows as a JSON array
+ * @returns a JSON array of what the client selects
+ */
+export async function selectWritten (
+  db: Connection, table: TrackedTable, session: Session, fields: Selected[], written: string
+): Promise<string[]> {
+  const of = newStatement(session)
+  of.params.push(written)
+  const sql = `SELECT ${compileRow(fields, table, 't', of)}::text AS json FROM json_populate_recordset(NULL::${tableName(table)}, $1::json) t`
+  const { rows } = await db.query<{ json: string }>(sql, of.params)
+  return rows.map(({ json }) => json)
+}

@@ -1,0 +1,107 @@
+import {
+  getNullableType, isEnumType, isInputObjectType, isListType, isNonNullType, isTypeSubTypeOf, Kind
+} from 'graphql'
+import type {
+  GraphQLArgument, GraphQLEnumType, GraphQLInputField, GraphQLInputObjectType, GraphQLInputType, GraphQLSchema
+} from 'graphql'
+import type { Json } from '../json.ts'
+import { elementsOf, fieldsOf, invalidInput, isNull, mismatch } from './given.ts'
+import type { Given, Variables } from './given.ts'
+import { readScalar } from './scalars.ts'
+
+/** The request whose input is read. */
+export interface InputContext { schema: GraphQLSchema, variables: Variables }
+
+/** Checks a value and turns it into JSON. */
+export type Reader = (given: Given, path: string, context: InputContext) => unknown
+
+/** How Hasura reads an argument or an input field, where its GraphQL type does not tell. */
+// A type, because graphql-js wants an index signature.
+export type InputExtensions = {
+  read?: Reader
+  /** Whether null is refused although the field may be left out. */
+  rejectsNull?: boolean
+}
+
+type Definition = Pick<GraphQLArgument | GraphQLInputField, 'name' | 'type' | 'defaultValue' | 'extensions'>
+
+/** GraphQL specification, section 5.8.5: a nullable variable fits a non-null place if one of them has a default. */
+function resolveVariable (
+  given: Given, type: GraphQLInputType, hasDefault: boolean, path: string, { schema, variables }: InputContext
+): Given {
+  if (given.kind !== Kind.VARIABLE) return given
+  const variable = variables.get(given.name.value)
+  if (variable === undefined) return { kind: 'JSON', value: null }
+  const place = hasDefault || variable.hasDefault ? getNullableType(type) : type
+  if (variable.type !== undefined && isTypeSubTypeOf(schema, variable.type, place)) return variable.value
+  throw invalidInput(
+    `variable '${given.name.value}' is declared as '${variable.declared}', but used where '${type.toString()}' is expected`,
+    path
+  )
+}
+
+/** Reads a list; a single value is a list of one. */
+export function listOf (item: GraphQLInputType, read: Reader): Reader {
+  return (given, path, context) => {
+    if (isNull(given)) throw invalidInput('expected a list, but found null', path)
+    return (elementsOf(given) ?? [given]).map((element, index) => {
+      const at = `${path}[${index}]`
+      return read(resolveVariable(element, item, false, at, context), at, context)
+    })
+  }
+}
+
+function objectOf (type: GraphQLInputObjectType): Reader {
+  return (given, path, context) => {
+    const fields = fieldsOf(given)
+    if (fields === undefined) throw mismatch(given, 'an object', type.name, path)
+    const definitions = type.getFields()
+    const unknown = [...fields.keys()].find(name => !Object.hasOwn(definitions, name))
+    if (unknown !== undefined) throw invalidInput(`field '${unknown}' not found in type: '${type.name}'`, `${path}.${unknown}`)
+    return readFields(Object.values(definitions), fields, path, context)
+  }
+}
+
+function enumOf (type: GraphQLEnumType): Reader {
+  return (given, path) => {
+    const isName = given.kind === Kind.ENUM || (given.kind === 'JSON' && typeof given.value === 'string')
+    if (!isName) throw mismatch(given, 'an enum value', type.name, path)
+    if (type.getValue(String(given.value))) return given.value
+    const names = type.getValues().map(({ name }) => `'${name}'`).join(', ')
+    throw invalidInput(
+      `expected one of the values [${names}] for type '${type.name}', but found '${String(given.value)}'`, path
+    )
+  }
+}
+
+function readerOf (type: GraphQLInputType): Reader {
+  const nullable = getNullableType(type)
+  if (isListType(nullable)) return listOf(nullable.ofType, readerOf(nullable.ofType))
+  if (isInputObjectType(nullable)) return objectOf(nullable)
+  if (isEnumType(nullable)) return enumOf(nullable)
+  return (given, path, { variables }) => readScalar(nullable.name, given, path, variables)
+}
+
+/**
+ * Reads arguments, or the fields of an input object.
+ *
+ * @throws HasuraFault for the first that does not fit its definition
+ */
+export function readFields (
+  definitions: readonly Definition[], fields: ReadonlyMap<string, Given>, path: string, context: InputContext
+): Json {
+  const read: Json = {}
+  for (const { name, type, defaultValue, extensions } of definitions) {
+    const given = fields.get(name)
+    const at = `${path}.${name}`
+    if (given === undefined) {
+      if (defaultValue !== undefined) read[name] = defaultValue
+      else if (isNonNullType(type)) throw invalidInput(`missing required field '${name}'`, at)
+      continue
+    }
+    const { read: reader = readerOf(type), rejectsNull = isNonNullType(type) }: InputExtensions = extensions
+    const resolved = resolveVariable(given, type, defaultValue !== undefined, at, context)
+    read[name] = isNull(resolved) && !rejectsNull ? null : reader(resolved, at, context)
+  }
+  return read
+}

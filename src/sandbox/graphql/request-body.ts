@@ -1,0 +1,64 @@
+import { HasuraFault } from '../fault.ts'
+import { jsonType, parseJson } from '../json.ts'
+import type { Json } from '../json.ts'
+import type { GraphqlRequest } from './execute.ts'
+
+function parseFailed (message: string, path: string): HasuraFault {
+  return new HasuraFault('parse-failed', message, path)
+}
+
+/** Whether all strings are valid Unicode. JSON can escape half of a surrogate pair. */
+function isWellFormed (value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed()
+  if (typeof value !== 'object' || value === null) return true
+  return Object.entries(value).every(([key, item]) => key.isWellFormed() && isWellFormed(item))
+}
+
+function readJson (body: string): unknown {
+  const invalid = (rest: string): HasuraFault => {
+    const found = rest === '' ? 'end-of-input' : JSON.stringify(rest.slice(0, 15))
+    return new HasuraFault('invalid-json', `Unexpected ${found}, expecting JSON value`)
+  }
+  let value: unknown
+  try {
+    value = parseJson(body)
+  } catch (error) {
+    const [, position = body.length] = /at position (\d+)$/.exec((error as Error).message) ?? []
+    throw invalid(body.slice(Number(position)).trim())
+  }
+  if (isWellFormed(value)) return value
+  throw invalid(body)
+}
+
+function readOne (value: unknown, path: string): GraphqlRequest {
+  const parser = 'parsing Hasura.GraphQL.Transport.HTTP.Protocol.GQLReq(GQLReq) failed'
+  const found = jsonType(value)
+  if (found !== 'Object') throw parseFailed(`${parser}, expected Object, but encountered ${found}`, path)
+  const { query, variables, operationName } = value as Json
+  if (query === undefined) throw parseFailed(`${parser}, key "query" not found`, path)
+  const expect = (key: string, field: unknown, expected: string, parser: string): void => {
+    const found = jsonType(field)
+    const message = `parsing ${parser} failed, expected ${expected}, but encountered ${found}`
+    if (found !== expected) throw parseFailed(message, `${path}.${key}`)
+  }
+  expect('query', query, 'String', 'Text')
+  expect('variables', variables ?? {}, 'Object', 'HashMap')
+  expect('operationName', operationName ?? '', 'String', 'Text')
+  return {
+    query: query as string,
+    variables: (variables ?? {}) as Json,
+    operationName: (operationName ?? null) as string | null
+  }
+}
+
+/**
+ * Reads the body of a request to the GraphQL API.
+ *
+ * @returns one request, or an array of them
+ * @throws HasuraFault if it is not JSON, or not a request
+ */
+export function readRequestBody (body: string): GraphqlRequest | GraphqlRequest[] {
+  const value = readJson(body)
+  if (!Array.isArray(value)) return readOne(value, '$')
+  return value.map((item, index) => readOne(item, `$[${index}]`))
+}

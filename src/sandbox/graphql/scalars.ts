@@ -1,0 +1,116 @@
+import { Kind } from 'graphql'
+import { isLosslessNumber } from 'lossless-json'
+import { HasuraFault } from '../fault.ts'
+import { jsonType } from '../json.ts'
+import { invalidInput, mismatch, toJson } from './given.ts'
+import type { Given, Variables } from './given.ts'
+
+function parseFailed (message: string, path: string): HasuraFault {
+  return new HasuraFault('parse-failed', message, path)
+}
+
+/** A number as Hasura writes it in messages: 15.0, 2.147483648e9. */
+function scientific (number: number): string {
+  const isShort = number === 0 || (Math.abs(number) >= 0.1 && Math.abs(number) < 1e7)
+  if (isShort) return Number.isInteger(number) ? number.toFixed(1) : String(number)
+  const [mantissa = '', exponent = ''] = number.toExponential().split('e')
+  return `${mantissa.includes('.') ? mantissa : `${mantissa}.0`}e${exponent.replace('+', '')}`
+}
+
+/** Reads a number as an integer of so many bits: 2, 2.0 and 2e0 are the same. */
+function toInteger (digits: string, bits: number, path: string): bigint {
+  const number = Number(digits)
+  const bound = 2n ** BigInt(bits - 1)
+  const integer = /^-?\d+$/.test(digits) ? BigInt(digits) : Number.isInteger(number) ? BigInt(number) : bound
+  if (integer >= -bound && integer < bound) return integer
+  throw parseFailed(`The value ${scientific(number)} lies outside the bounds or is not an integer. `
+    + 'Maybe it is a float, or is there integer overflow?', path)
+}
+
+/** The digits of a number in JSON or of an integer literal; undefined for everything else. */
+function digitsOf (given: Given): string | undefined {
+  if (given.kind === Kind.INT) return given.value
+  return given.kind === 'JSON' && isLosslessNumber(given.value) ? given.value.value : undefined
+}
+
+/** Reads a `limit`. */
+export function readLimit (given: Given, path: string): number {
+  const digits = digitsOf(given)
+  if (digits === undefined || digits.startsWith('-')) throw mismatch(given, 'a non-negative 32-bit integer', 'Int', path)
+  return Number(toInteger(digits, 32, path))
+}
+
+/** Reads an `offset`, which has 64 bits and may be a string. */
+export function readOffset (given: Given, path: string): string {
+  const isText = given.kind === Kind.STRING || given.kind === 'JSON'
+  const text = isText && typeof given.value === 'string' && /^\d+$/.test(given.value) ? given.value : undefined
+  const digits = text ?? digitsOf(given)
+  if (digits !== undefined) return String(toInteger(digits, 64, path))
+  throw mismatch(given, 'a 32-bit integer, or a 64-bit integer represented as a string', 'Int', path)
+}
+
+interface Scalar { expected: string, literals: Kind[], type: string }
+
+const scalars: Record<string, Scalar> = {
+  Int: { expected: 'a 32-bit integer', literals: [Kind.INT], type: 'Number' },
+  Float: { expected: 'a float', literals: [Kind.INT, Kind.FLOAT], type: 'Number' },
+  String: { expected: 'a string', literals: [Kind.STRING], type: 'String' },
+  ID: { expected: 'a String or a 32-bit integer', literals: [Kind.STRING], type: 'String' },
+  Boolean: { expected: 'a boolean', literals: [Kind.BOOLEAN], type: 'Boolean' }
+}
+
+/**
+ * Reads a scalar that belongs to no column, such as an argument of an action.
+ *
+ * @param name - its GraphQL type; one that GraphQL does not define takes any JSON
+ */
+export function readScalar (name: string, given: Given, path: string, variables: Variables): unknown {
+  const value = toJson(given, variables)
+  const scalar = scalars[name]
+  if (scalar === undefined) {
+    if (value === null) throw invalidInput(`unexpected null value for type '${name}'`, path)
+    return value
+  }
+  const digits = digitsOf(given)
+  if (name === 'ID' && digits !== undefined) return digits
+  const isLiteral = given.kind === 'JSON' || scalar.literals.some(kind => kind === given.kind)
+  if (!isLiteral || jsonType(value) !== scalar.type) throw mismatch(given, scalar.expected, name, path)
+  return name === 'Int' ? Number(toInteger(String(value), 32, path)) : value
+}
+
+const bits: Record<string, number> = { int2: 16, int4: 32, int8: 64 }
+const texts = ['text', 'varchar', 'bpchar', 'citext']
+const numbers = ['float4', 'float8', 'numeric']
+
+/** Reads JSON for a column of a PostgreSQL type. A string fits every type, because PostgreSQL parses it. */
+function toColumnValue (type: string, value: unknown, path: string): unknown {
+  const found = jsonType(value)
+  if (type === 'json' || type === 'jsonb' || found === 'String') return value
+  const expect = (expected: string, parser: string): void => {
+    if (found === expected) return
+    throw parseFailed(`parsing ${parser} failed, expected ${expected}, but encountered ${found}`, path)
+  }
+  const size = bits[type]
+  if (size !== undefined) {
+    expect('Number', `Int${size}`)
+    return String(toInteger(String(value), size, path))
+  }
+  if (type.startsWith('_')) {
+    expect('Array', '[]')
+    return (value as unknown[]).map((item, index) => (
+      item === null ? null : toColumnValue(type.slice(1), item, `${path}[${index}]`)
+    ))
+  }
+  if (texts.includes(type)) expect('String', 'Text')
+  else if (type === 'bool') expect('Boolean', 'Bool')
+  else if (numbers.includes(type)) expect('Number', 'Scientific')
+  else throw parseFailed(`A string is expected for type: ${type}`, path)
+  return value
+}
+
+/** Reads a value for a column of a PostgreSQL type. `name` is the name of its GraphQL type, for messages. */
+export function readColumn (type: string, name: string, given: Given, path: string, variables: Variables): unknown {
+  const value = toJson(given, variables)
+  if (value === null) throw invalidInput(`unexpected null value for type '${name}'`, path)
+  return toColumnValue(type, value, path)
+}

@@ -1,0 +1,33 @@
+import { z } from 'zod'
+
+/** Whether a value says nothing: Hasura's export also writes settings that nobody has set. */
+export function isEmpty (value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) return Object.values(value).every(isEmpty)
+  return value === undefined || value === null || value === false || value === ''
+}
+
+/** The schema of an object with these keys; others must be empty. */
+export function objectOf<Shape extends z.ZodRawShape> (shape: Shape) {
+  return z.preprocess((value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+    const isKept = ([key, item]: [string, unknown]): boolean => Object.hasOwn(shape, key) || !isEmpty(item)
+    return Object.fromEntries(Object.entries(value).filter(isKept))
+  }, z.strictObject(shape))
+}
+
+/**
+ * Checks metadata against a schema.
+ *
+ * @throws Error that names the first key that the sandbox does not support: ignoring it would give wrong answers
+ */
+export function check<T extends z.ZodType> (schema: T, value: unknown, file: string): z.output<T> {
+  const { success, data, error } = schema.safeParse(value)
+  if (success) return data
+  // Unknown keys come first: a misspelt key is also a missing one.
+  const issue = error.issues.find(({ code }) => code === 'unrecognized_keys') ?? error.issues[0]
+  const where = [file, ...issue?.path ?? []].join(': ')
+  if (issue?.code === 'unrecognized_keys') {
+    throw new Error(`The sandbox does not support "${String(issue.keys[0])}" in ${where}`)
+  }
+  throw new Error(`The sandbox does not support ${where}: ${issue?.message ?? 'invalid'}`)
+}

@@ -1,0 +1,49 @@
+import { z } from 'zod'
+import { objectOf } from './check.ts'
+import type { Json } from '../json.ts'
+
+const json: z.ZodType<Json> = z.record(z.string(), z.unknown())
+const comment = z.string().nullish()
+const columns = z.union([z.literal('*'), z.array(z.string())])
+
+export const tableNameSchema = z.preprocess(
+  name => (typeof name === 'string' ? { name } : name),
+  objectOf({ schema: z.string().default('public'), name: z.string() })
+)
+
+const relationshipsBy = <T extends z.ZodType>(key: T) => z.array(objectOf({
+  name: z.string(), using: objectOf({ foreign_key_constraint_on: key }), comment
+})).default([])
+
+const permissionsOf = <T extends z.ZodType>(permission: T) => z.array(objectOf({
+  role: z.string(), permission, comment
+})).default([])
+
+const selectPermission = objectOf({
+  columns, filter: json, limit: z.int().optional(), allow_aggregations: z.boolean().default(false)
+})
+const insertPermission = objectOf({ columns, check: json, set: json.default({}) })
+const updatePermission = objectOf({ columns, filter: json, check: json.nullish(), set: json.default({}) })
+const deletePermission = objectOf({ filter: json })
+
+/** A table of the metadata. */
+export const tableSchema = objectOf({
+  table: tableNameSchema,
+  object_relationships: relationshipsBy(z.string()),
+  array_relationships: relationshipsBy(objectOf({ column: z.string(), table: tableNameSchema })),
+  select_permissions: permissionsOf(selectPermission),
+  insert_permissions: permissionsOf(insertPermission),
+  update_permissions: permissionsOf(updatePermission),
+  delete_permissions: permissionsOf(deletePermission)
+})
+
+/** A database of the metadata. Its `configuration` says how Hasura connects; the sandbox has its own database. */
+export const databaseSchema = objectOf({
+  name: z.literal('default'), kind: z.literal('postgres'), configuration: json, tables: z.unknown()
+})
+
+export type SelectPermission = z.output<typeof selectPermission>
+export type InsertPermission = z.output<typeof insertPermission>
+export type UpdatePermission = z.output<typeof updatePermission>
+export type DeletePermission = z.output<typeof deletePermission>
+export type TableMetadata = z.output<typeof tableSchema>

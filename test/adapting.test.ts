@@ -8,7 +8,7 @@ import { dataFolder } from './support/folders.ts'
 import { request, sandbox } from './support/sandbox.ts'
 import type { RequestOptions } from './support/sandbox.ts'
 import { follow, run, scratch, scratchSandbox } from './support/scratch.ts'
-import { settings } from './support/service.ts'
+import { failure, settings } from './support/service.ts'
 
 const { HASURA_GRAPHQL_ADMIN_SECRET } = settings
 const admin = { 'x-hasura-admin-secret': HASURA_GRAPHQL_ADMIN_SECRET }
@@ -17,16 +17,25 @@ const credentials = { email: 'person@test.com', password: 'a-password' }
 const slow = { timeout: 180_000 }
 t.setTimeout(360_000)
 
-/** Follows a page in a copy of the project, and starts the copy's sandbox. Answers are returned without `data`. */
-async function adapt (t: Test, page: string, data: string, prepare: (cwd: string) => void = () => { /* nothing */ }) {
+interface Adaption {
+  pages: string[]
+  data: string
+  prepare?: (cwd: string) => void
+}
+
+/** Follows pages in a copy of the project, and starts the copy's sandbox. Answers are returned without `data`. */
+async function adapt (t: Test, { pages, data, prepare }: Adaption) {
   const cwd = scratch(t)
-  prepare(cwd)
-  const commands = follow(t, cwd, readFileSync(page, 'utf8'))
-  t.strictSame(commands, ['npm run schema:pull && npm run codegen && npm run types\n'])
-  // The schema comes from a running sandbox. Without one, the command would prepare a database.
-  const { hasuraUrl, close } = await sandbox(t, { project: join(cwd, 'hasura'), env: { SANDBOX_DATA_DIR: data } })
-  await run(cwd, commands.join(''), { HASURA_GRAPHQL_ENDPOINT: hasuraUrl, HASURA_GRAPHQL_ADMIN_SECRET })
-  await close()
+  prepare?.(cwd)
+  for (const page of pages) {
+    const commands = follow(t, cwd, page)
+    t.ok(commands.length > 0)
+    // For schema:pull, which would prepare a database of its own otherwise.
+    const { hasuraUrl, close } = await sandbox(t, { project: join(cwd, 'hasura'), env: { SANDBOX_DATA_DIR: data } })
+    const env = { HASURA_GRAPHQL_ENDPOINT: hasuraUrl, HASURA_GRAPHQL_ADMIN_SECRET }
+    for (const command of commands) await run(cwd, command, env)
+    await close()
+  }
   const url = await scratchSandbox(t, cwd, data)
   const ask = async (query: string, options: RequestOptions = {}) => {
     const body = await request(url, query, options)
@@ -46,40 +55,63 @@ async function adapt (t: Test, page: string, data: string, prepare: (cwd: string
   }
 }
 
-t.test('docs/custom-claims.md adds a claim that Hasura\'s permissions read', slow, async (t) => {
-  const { ask, signup, login } = await adapt(t, 'docs/custom-claims.md', dataFolder(t))
+t.test('docs/custom-claims.md adds a claim, and CONTRIBUTING.md an action, in the same copy', slow, async (t) => {
+  const [, addAnAction = ''] = /^## Add an action\n([^]*?)^## /m.exec(readFileSync('CONTRIBUTING.md', 'utf8')) ?? []
+  const pages = [readFileSync('docs/custom-claims.md', 'utf8'), addAnAction]
+  const { ask, signup, login } = await adapt(t, { pages, data: dataFolder(t) })
   const { Signup: user } = await signup() as { Signup: { id: number } }
-  const projects = '{ project { name } }'
 
-  const without = await login()
-  t.strictSame(Object.keys(without.claims['https://hasura.io/jwt/claims'] as object).sort(),
-    ['x-hasura-allowed-roles', 'x-hasura-default-role', 'x-hasura-user-id'])
-  t.match(await ask(projects, without.bearer), { errors: [{ message: 'missing session variable: "x-hasura-org-id"' }] })
+  await t.test('Hasura\'s permissions read the claim', async (t) => {
+    const projects = '{ project { name } }'
+    const without = await login()
+    t.strictSame(Object.keys(without.claims['https://hasura.io/jwt/claims'] as object).sort(),
+      ['x-hasura-allowed-roles', 'x-hasura-default-role', 'x-hasura-user-id'])
+    t.match(await ask(projects, without.bearer), { errors: [{ message: 'missing session variable: "x-hasura-org-id"' }] })
 
-  const setUp = `mutation ($id: Int!) {
-    update_user_by_pk(pk_columns: { id: $id }, _set: { org_id: 7 }) { org_id }
-    own: insert_project_one(object: { org_id: 7, name: "own" }) { id }
-    another: insert_project_one(object: { org_id: 8, name: "another's" }) { id }
-  }`
-  t.match(await ask(setUp, { headers: admin, variables: { id: user.id } }), { update_user_by_pk: { org_id: 7 } })
-  const { claims, bearer } = await login()
-  t.strictSame(claims['https://hasura.io/jwt/claims'], {
-    'x-hasura-org-id': '7',
-    'x-hasura-allowed-roles': ['user'],
-    'x-hasura-default-role': 'user',
-    'x-hasura-user-id': String(user.id)
+    const setUp = `mutation ($id: Int!) {
+      update_user_by_pk(pk_columns: { id: $id }, _set: { org_id: 7 }) { org_id }
+      own: insert_project_one(object: { org_id: 7, name: "own" }) { id }
+      another: insert_project_one(object: { org_id: 8, name: "another's" }) { id }
+    }`
+    t.match(await ask(setUp, { headers: admin, variables: { id: user.id } }), { update_user_by_pk: { org_id: 7 } })
+    const { claims, bearer } = await login()
+    t.strictSame(claims['https://hasura.io/jwt/claims'], {
+      'x-hasura-org-id': '7',
+      'x-hasura-allowed-roles': ['user'],
+      'x-hasura-default-role': 'user',
+      'x-hasura-user-id': String(user.id)
+    })
+    t.strictSame(await ask(projects, bearer), { project: [{ name: 'own' }] })
   })
-  t.strictSame(await ask(projects, bearer), { project: [{ name: 'own' }] })
+
+  await t.test('the action works for the roles that actions.yaml names', async (t) => {
+    const giveRole = `mutation ($id: Int!) {
+      insert_role_one(object: { name: "editor" }) { name }
+      insert_user_role_one(object: { user_id: $id, role: "editor" }) { role }
+    }`
+    t.match(await ask(giveRole, { headers: admin, variables: { id: user.id } }), { insert_user_role_one: { role: 'editor' } })
+    const giveUp = 'mutation { GiveUpRole(role: "editor") { role } }'
+    const { bearer } = await login()
+    t.strictSame(await ask(giveUp, bearer), { GiveUpRole: { role: 'editor' } })
+    t.strictSame(await ask(giveUp, bearer), { errors: [failure('validation-failed', 'input.role must be one of your roles')] })
+    const { claims } = await login()
+    t.match(claims['https://hasura.io/jwt/claims'], { 'x-hasura-allowed-roles': ['user'] })
+    t.match(await ask(giveUp), { errors: [{ extensions: { code: 'validation-failed', path: '$.selectionSet.GiveUpRole' } }] })
+  })
 })
 
 t.test('docs/your-own-user-table.md signs up and logs in users of another table', slow, async (t) => {
   const someone = { email: 'someone@test.com', password: 'password-of-before' }
   const digest = await hash(someone.password, 4)
-  const { ask, signup, login } = await adapt(t, 'docs/your-own-user-table.md', dataFolder(t, 'empty'), (cwd) => {
-    const folder = join(cwd, 'hasura/migrations/default/1650000000000_someone')
-    mkdirSync(folder)
-    writeFileSync(join(folder, 'up.sql'), `INSERT INTO public.users (email_address, password_digest, role, name)
-      VALUES (' Someone@Test.com', '${digest}', 'editor', 'Someone')`)
+  const { ask, signup, login } = await adapt(t, {
+    pages: [readFileSync('docs/your-own-user-table.md', 'utf8')],
+    data: dataFolder(t, 'empty'),
+    prepare: (cwd) => {
+      const folder = join(cwd, 'hasura/migrations/default/1650000000000_someone')
+      mkdirSync(folder)
+      writeFileSync(join(folder, 'up.sql'), `INSERT INTO public.users (email_address, password_digest, role, name)
+        VALUES (' Someone@Test.com', '${digest}', 'editor', 'Someone')`)
+    }
   })
 
   const { Signup: user } = await signup() as { Signup: { id: string } }

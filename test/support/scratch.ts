@@ -9,9 +9,11 @@ import { said, start } from './process.ts'
 import { settings } from './service.ts'
 
 const shell = promisify(execFile)
-const copied = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'codegen.yml', 'bench', 'graphql', 'hasura', 'src']
+const copied = [
+  '.taprc', 'package.json', 'tsconfig.json', 'tsconfig.build.json', 'codegen.yml', 'bench', 'graphql', 'hasura', 'src', 'test/support'
+]
 
-/** Copies the project without its tests, for changes that must not touch it. Returns the folder. */
+/** Copies the project without its test files, for changes that must not touch it. Returns the folder. */
 export function scratch (t: Test): string {
   const cwd = temporaryFolder(t)
   for (const path of copied) cpSync(path, join(cwd, path), { recursive: true })

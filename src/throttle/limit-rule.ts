@@ -21,3 +21,9 @@ export interface LimitStore {
   /** Reserves an attempt under every rule, or under none if one limit is reached. */
   reserve: (rules: readonly LimitRule[]) => Promise<ReserveResult>
 }
+
+/**
+ * Milliseconds for which an attempt can be in progress. Hasura waits 30 seconds for an action. After a minute, the
+ * process that reserved the attempt was killed, or has lost its connection to Redis.
+ */
+export const reservationMs = 60_000

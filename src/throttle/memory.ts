@@ -1,3 +1,4 @@
+import { reservationMs } from './limit-rule.ts'
 import type { LimitRule, LimitStore } from './limit-rule.ts'
 
 interface Window { counted: number, inProgress: number, endsAt: number }
@@ -54,7 +55,8 @@ export function createMemoryStore (): LimitStore {
   function millisecondsToWait ({ key, limit }: LimitRule): number {
     const window = find(key)
     if (window === undefined || window.counted + window.inProgress < limit) return 0
-    return window.endsAt - performance.now()
+    const rest = window.endsAt - performance.now()
+    return window.counted < limit ? Math.min(rest, reservationMs) : rest
   }
 
   return {

@@ -1,57 +1,63 @@
 import { randomUUID } from 'node:crypto'
-import type { RedisClientType } from '@redis/client'
+import { reservationMs } from './limit-rule.ts'
 import type { LimitRule, LimitStore } from './limit-rule.ts'
 
-/** One slot of a Redis Cluster for all keys, since a script sees several of them. */
-const prefix = '{hasura-jwt-auth}:'
+/** Runs a Lua script in Redis. */
+export type RunScript = (script: string, keys: string[], args: string[]) => Promise<unknown>
 
-/** Per key a hash of `id` (of the window), `failed` and `flying`. ARGV: a new id, then limit and window of each key. */
+const prefix = 'hasura-jwt-auth:'
+
+// Each key is a sorted set of attempts that expires with its window. The score of an attempt that counts is infinite.
+// The score of an attempt in progress is the time at which it is given up, in milliseconds of Redis's own clock.
+
+/** ARGV: an id for the attempt, reservationMs, then the limit and the window in milliseconds for each key. */
 const reserveScript = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local wait = 0
 for i, key in ipairs(KEYS) do
-  local counts = redis.call('HMGET', key, 'failed', 'flying')
-  if (tonumber(counts[1]) or 0) + (tonumber(counts[2]) or 0) >= tonumber(ARGV[2 * i]) then
-    wait = math.max(wait, redis.call('PTTL', key), 1)
+  local limit = tonumber(ARGV[2 * i + 1])
+  if redis.call('ZCOUNT', key, '(' .. now, '+inf') >= limit then
+    local rest = redis.call('PTTL', key)
+    if redis.call('ZCOUNT', key, '+inf', '+inf') < limit then rest = math.min(rest, ARGV[2]) end
+    wait = math.max(wait, rest, 1)
   end
 end
-if wait > 0 then return { wait } end
-local ids = { 0 }
+if wait > 0 then return wait end
 for i, key in ipairs(KEYS) do
-  if redis.call('HSETNX', key, 'id', ARGV[1]) == 1 then redis.call('PEXPIRE', key, ARGV[2 * i + 1]) end
-  redis.call('HINCRBY', key, 'flying', 1)
-  ids[i + 1] = redis.call('HGET', key, 'id')
+  redis.call('ZADD', key, now + ARGV[2], ARGV[1])
+  if redis.call('PTTL', key) < 0 then redis.call('PEXPIRE', key, ARGV[2 * i + 2]) end
 end
-return ids`
+return 0`
 
-/** ARGV per key: the id of its window, and `count`, `reset` or `return`. A later window stays as it is. */
+/** ARGV: the id of the attempt, then `count`, `reset` or `release` for each key. A later window is not touched. */
 const settleScript = `
 for i, key in ipairs(KEYS) do
-  if redis.call('HGET', key, 'id') == ARGV[2 * i - 1] then
-    local flying = redis.call('HINCRBY', key, 'flying', -1)
-    if ARGV[2 * i] == 'count' then redis.call('HINCRBY', key, 'failed', 1) end
-    if ARGV[2 * i] == 'reset' then redis.call('HSET', key, 'failed', 0) end
-    if flying == 0 and (tonumber(redis.call('HGET', key, 'failed')) or 0) == 0 then redis.call('DEL', key) end
+  local effect = ARGV[i + 1]
+  if effect == 'count' then
+    redis.call('ZADD', key, 'XX', '+inf', ARGV[1])
+  elseif redis.call('ZREM', key, ARGV[1]) == 1 and effect == 'reset' then
+    redis.call('ZREMRANGEBYSCORE', key, '+inf', '+inf')
   end
 end`
 
 function effectOf ({ counts, resetBy }: LimitRule, outcome: string): string {
   if (counts.includes(outcome)) return 'count'
-  return outcome === resetBy ? 'reset' : 'return'
+  return outcome === resetBy ? 'reset' : 'release'
 }
 
 /** Counts in Redis, for all replicas together. Each step is one script: atomic, and one round trip. */
-export function createRedisStore (client: Pick<RedisClientType, 'eval'>): LimitStore {
+export function createRedisStore (run: RunScript): LimitStore {
   return {
     async reserve (rules) {
+      const id = randomUUID()
       const keys = rules.map(({ key }) => prefix + key)
       const limits = rules.flatMap(({ limit, windowSeconds }) => [String(limit), String(windowSeconds * 1000)])
-      const reply = await client.eval(reserveScript, { keys, arguments: [randomUUID(), ...limits] })
-      const [wait, ...ids] = reply as [number, ...string[]]
+      const wait = Number(await run(reserveScript, keys, [id, String(reservationMs), ...limits]))
       if (wait > 0) return { retryAfterMilliseconds: wait }
       return {
         settle: async (outcome) => {
-          const effects = rules.flatMap((rule, index) => [String(ids[index]), effectOf(rule, outcome)])
-          await client.eval(settleScript, { keys, arguments: effects })
+          await run(settleScript, keys, [id, ...rules.map(rule => effectOf(rule, outcome))])
         }
       }
     }

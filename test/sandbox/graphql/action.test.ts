@@ -1,29 +1,35 @@
-import { cpSync, writeFileSync } from 'node:fs'
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
-import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import type { Test } from 'tap'
 import { introspect } from '../../../src/sandbox/introspect.ts'
 import { onEachDatabase } from '../../support/databases.ts'
-import { hasura, temporaryFolder } from '../../support/folders.ts'
+import { projectWith } from '../../support/project.ts'
 import { sandbox } from '../../support/sandbox.ts'
 import { failure, serverOf, settings } from '../../support/service.ts'
 
-const declarations = `
+const graphql = `
 type Mutation { Hook(text: String!, number: Int, list: [String!]): Output }
 type Mutation { Strict: Output! }
 type Mutation { Many: [Output!] }
 type Mutation { Forwarding: Output }
+type Mutation { Choosing: Output }
 type Mutation { Slow: Output }
 type Mutation { Typed(at: [timestamptz!]): Typed }
+type Query { Find(id: Int!): Output }
+type Query { Nested: Nested! }
+type Mutation { Inputs(float: Float, id: ID, flag: Boolean, colour: Colour, filter: Filter, filters: [Filter!]!, any: jsonb): Output }
 type Output { id: Int! text: String }
 type Typed { key: uuid! at: timestamptz }
+type Nested { id: Int! output: Output! outputs: [Output!]! scores: [Float!] colour: Colour }
+enum Colour { RED GREEN }
+input Filter { name: String! colour: Colour and: [Filter!] }
 `
 const entry = (name: string, more = ''): string => `
   - name: ${name}
     definition:
+      kind: ''
       handler: '{{HOOK_URL}}/hook?x=1'
       headers:
         - { name: x-hasura-action-secret, value_from_env: HOOK_SECRET }
@@ -31,22 +37,25 @@ const entry = (name: string, more = ''): string => `
 ${more}
     permissions: [{ role: user }]`
 
-/** The project with a few actions in place of its own. */
+const forwarding = '      forward_client_headers: true'
+const yaml = [
+  'actions:', ...['Hook', 'Strict', 'Many', 'Typed', 'Find', 'Nested', 'Inputs'].map(name => entry(name)),
+  entry('Slow', '      timeout: 1'), entry('Forwarding', forwarding),
+  entry('Choosing', `${forwarding}\n      ignored_client_headers: [Content-Length, Content-Type, Connection, Host, X-Client]`),
+  'custom_types:',
+  '  enums: [{ name: Colour }]',
+  '  input_objects: [{ name: Filter }]',
+  '  objects: [{ name: Output }, { name: Typed }, { name: Nested }]'
+].join('\n')
+
+/** The project with actions that call one webhook, in place of its own. */
 function projectWithHooks (t: Test): string {
-  const project = temporaryFolder(t)
-  cpSync(hasura, project, { recursive: true })
-  writeFileSync(join(project, 'metadata/actions.graphql'), declarations)
-  writeFileSync(join(project, 'metadata/actions.yaml'), [
-    'actions:', entry('Hook'), entry('Strict'), entry('Many'),
-    entry('Forwarding', '      forward_client_headers: true'), entry('Slow', '      timeout: 1'), entry('Typed'),
-    'custom_types: { objects: [{ name: Output }, { name: Typed }] }'
-  ].join('\n'))
-  return project
+  return projectWith(t, { actions: { graphql, yaml } })
 }
 
 interface Received { method: string | undefined, url: string | undefined, headers: IncomingHttpHeaders, body: unknown }
 
-onEachDatabase('an action of the sandbox', async (t, database) => {
+onEachDatabase('actions', async (t, database) => {
   const received: Received[] = []
   let answer = (response: ServerResponse): void => { response.end('{"id":1}') }
   const hook = await serverOf(t, (request, response) => {
@@ -56,8 +65,7 @@ onEachDatabase('an action of the sandbox', async (t, database) => {
     })
   })
   const { as, graphql, hasuraUrl } = await sandbox(t, {
-    database,
-    project: projectWithHooks(t), env: { HOOK_URL: hook, HOOK_SECRET: 'secret-of-the-hook' }
+    database, project: projectWithHooks(t), env: { HOOK_URL: hook, HOOK_SECRET: 'secret-of-the-hook' }
   })
   const respond = (status: number, body: string, headers: Record<string, string | string[]> = {}): void => {
     answer = (response) => { response.writeHead(status, headers).end(body) }
@@ -65,7 +73,7 @@ onEachDatabase('an action of the sandbox', async (t, database) => {
   const user = async (query: string) => as('user', query, { 'X-Hasura-User-Id': '7' })
   const call = 'mutation { Hook(text: "a") { id } }'
 
-  t.test('has PostgreSQL\'s types without declaring them, the tables\' own ones', async (t) => {
+  t.test('use PostgreSQL\'s types without declaring them', async (t) => {
     respond(200, '{"key":"a","at":"b"}')
     t.strictSame(await user('mutation { Typed(at: "c") { key at } }'), { data: { Typed: { key: 'a', at: 'b' } } })
     t.match(received.splice(0), [{ body: { input: { at: ['c'] } } }])
@@ -75,7 +83,7 @@ onEachDatabase('an action of the sandbox', async (t, database) => {
     t.match(schema, '  created_at: timestamptz!\n')
   })
 
-  t.test('calls the webhook with Hasura\'s request', async (t) => {
+  t.test('call the webhook with Hasura\'s request', async (t) => {
     const query = 'mutation ($text: String!) { renamed: Hook(text: $text, number: 7, list: ["x"]) { __typename id text } }'
     respond(200, '{"id":1,"extra":true}', { 'content-type': 'text/plain' })
     t.strictSame(await graphql(query, {
@@ -116,7 +124,7 @@ onEachDatabase('an action of the sandbox', async (t, database) => {
     t.match(received.splice(0), [{ body: { input: {} } }])
   })
 
-  t.test('forwards client headers where it says so, and lets them win as Hasura does', async (t) => {
+  t.test('forward client headers if they are configured to, and these win over configured ones', async (t) => {
     await as('user', 'mutation { Forwarding { id } }', {
       'authorization': 'the client\'s', 'x-hasura-action-secret': 'forged', 'x-client': 'yes', 'cookie': 'a=b',
       'user-agent': 'browser', 'origin': 'http://app', 'accept-language': 'de', 'x-forwarded-for': '1.2.3.4'
@@ -136,7 +144,78 @@ onEachDatabase('an action of the sandbox', async (t, database) => {
     t.notOk(Object.keys(headers).some(name => ['accept-language', 'origin', 'x-hasura-role', 'accept'].includes(name)))
   })
 
-  t.test('hands on what the webhook answers, or says what is wrong with it', async (t) => {
+  t.test('can replace the list of client headers that are not forwarded', async (t) => {
+    await as('user', 'mutation { Choosing { id } }', {
+      'x-client': 'yes', 'x-hasura-action-secret': 'forged', 'user-agent': 'browser', 'accept-language': 'de'
+    })
+    const [{ headers } = { headers: {} as IncomingHttpHeaders }] = received.splice(0)
+    t.match(headers, {
+      'user-agent': 'browser', 'accept-language': 'de', 'x-hasura-action-secret': 'secret-of-the-hook'
+    })
+    t.notOk('x-client' in headers)
+  })
+
+  t.test('leave out optional arguments that are not given, and pass null on', async (t) => {
+    respond(200, '{"id":1}')
+    const inputs: Array<[args: string, input: object]> = [
+      ['filters: []', { filters: [] }],
+      ['filters: { name: "a" }', { filters: [{ name: 'a' }] }],
+      ['filters: [], float: null, filter: null, any: null', { filters: [], float: null, filter: null, any: null }],
+      ['filters: [], float: 1, id: 7, flag: false, colour: GREEN', { filters: [], float: 1, id: '7', flag: false, colour: 'GREEN' }],
+      ['filters: [], float: 1.5, id: "x"', { filters: [], float: 1.5, id: 'x' }],
+      ['filters: [{ name: "a", colour: RED, and: [{ name: "b" }] }]', { filters: [{ name: 'a', colour: 'RED', and: [{ name: 'b' }] }] }],
+      ['filters: [], any: { a: [1, "x", true, null, enum] }', { filters: [], any: { a: [1, 'x', true, null, 'enum'] } }]
+    ]
+    for (const [args, input] of inputs) {
+      t.strictSame(await user(`mutation { Inputs(${args}) { id } }`), { data: { Inputs: { id: 1 } } }, args)
+      t.strictSame(received.splice(0).map(({ body }) => (body as { input: object }).input), [input], args)
+    }
+  })
+
+  t.test('refuse arguments in Hasura\'s words', async (t) => {
+    const mistakes: Array<[args: string, message: string, path: string]> = [
+      ['', 'missing required field \'filters\'', '.filters'],
+      ['filters: null', 'expected a list, but found null', '.filters'],
+      ['filters: [null]', 'expected an object for type \'Filter\', but found null', '.filters[0]'],
+      ['filters: [{}]', 'missing required field \'name\'', '.filters[0].name'],
+      ['filters: [{ name: "a", bogus: 1 }]', 'field \'bogus\' not found in type: \'Filter\'', '.filters[0].bogus'],
+      ['filters: [], colour: BLUE',
+        'expected one of the values [\'RED\', \'GREEN\'] for type \'Colour\', but found \'BLUE\'', '.colour'],
+      ['filters: [], flag: "true"', 'expected a boolean for type \'Boolean\', but found a string', '.flag'],
+      ['filters: [], float: "1"', 'expected a float for type \'Float\', but found a string', '.float'],
+      ['filters: [], id: 1.5', 'expected a String or a 32-bit integer for type \'ID\', but found a float', '.id']
+    ]
+    for (const [args, message, path] of mistakes) {
+      t.strictSame(await user(`mutation { Inputs${args && `(${args})`} { id } }`), {
+        errors: [{ message, extensions: { path: `$.selectionSet.Inputs.args${path}`, code: 'validation-failed' } }]
+      }, args)
+    }
+    t.strictSame(received, [])
+  })
+
+  t.test('can be queries and answer nested objects', async (t) => {
+    respond(200, '{"id":1}')
+    t.strictSame(await user('{ a: Find(id: 1) { id } note: __typename Find(id: 2) { text } }'),
+      { data: { a: { id: 1 }, note: 'query_root', Find: { text: null } } })
+    t.match(received.splice(0), [{ body: { input: { id: 1 } } }, { body: { input: { id: 2 } } }])
+    t.match(await user('mutation { Find(id: 1) { id } }'), { errors: [{ message: 'field \'Find\' not found in type: \'mutation_root\'' }] })
+
+    const selection = '{ Nested { id o: output { __typename text } outputs { id } scores colour } }'
+    // Hasura checks the outer object alone.
+    respond(200, '{"id":12345678901234567890,"output":{"text":"x","more":1},"outputs":[{"id":"y"},{}],"scores":[1.50],"colour":"BLUE"}')
+    const response = await fetch(`${hasuraUrl}/v1/graphql`, {
+      method: 'POST',
+      headers: { 'x-hasura-admin-secret': settings.HASURA_GRAPHQL_ADMIN_SECRET },
+      body: JSON.stringify({ query: selection })
+    })
+    t.equal(await response.text(), '{"data":{"Nested":{"id":12345678901234567890,"o":{"__typename":"Output","text":"x"},'
+    + '"outputs":[{"id":"y"},{"id":null}],"scores":[1.50],"colour":"BLUE"}}}')
+    respond(200, '{"id":1,"outputs":[]}')
+    t.strictSame(await user(selection), { errors: [failure('unexpected', 'field "output" expected in webhook response, but not found')] })
+    received.splice(0)
+  })
+
+  t.test('return the webhook\'s answer, or say what is wrong with it', async (t) => {
     const error = (extensions: object, message = 'M') => ({ errors: [{ message, extensions }] })
     const unexpected = (message: string) => ({ errors: [failure('unexpected', message)] })
     const parsing = 'parsing Hasura.GraphQL.Execute.Action.Types.ActionWebhookErrorResponse(ActionWebhookErrorResponse) failed'
@@ -184,7 +263,7 @@ onEachDatabase('an action of the sandbox', async (t, database) => {
     }
   })
 
-  t.test('a webhook that does not answer, or too late, is an http exception', async (t) => {
+  t.test('report an http exception if the webhook does not answer in time', async (t) => {
     const exception = (message: string) => ({
       errors: [{
         message: 'http exception when calling webhook',
@@ -200,7 +279,7 @@ onEachDatabase('an action of the sandbox', async (t, database) => {
     t.match(await as('admin', 'mutation { Slow { id } }'), exception('Response timeout'))
   })
 
-  t.test('the administrator, and nobody else, is told what went wrong inside', async (t) => {
+  t.test('show internal errors to the administrator alone', async (t) => {
     respond(503, '{"why":"x"}', { 'content-type': 'application/json' })
     t.strictSame(await user(call), { errors: [failure('unexpected', 'internal error')] })
     const { errors: [{ extensions }] } = await as('admin', call) as { errors: [{ extensions: { internal: object } }] }
@@ -217,27 +296,35 @@ onEachDatabase('an action of the sandbox', async (t, database) => {
     t.notMatch(JSON.stringify(extensions), 'secret-of-the-hook')
   })
 
-  t.test('cookies reach the client, and a compressed answer is read', async (t) => {
+  t.test('relay cookies of a mutation that succeeds, and read a compressed answer', async (t) => {
+    const cookies = async (query: string): Promise<string[]> => {
+      const response = await fetch(`${hasuraUrl}/v1/graphql`, {
+        method: 'POST',
+        headers: { 'x-hasura-admin-secret': settings.HASURA_GRAPHQL_ADMIN_SECRET },
+        body: JSON.stringify({ query })
+      })
+      t.notOk(response.headers.has('x-other'))
+      return response.headers.getSetCookie()
+    }
     answer = (response) => {
       response.writeHead(200, { 'content-encoding': 'gzip', 'set-cookie': ['a=1', 'b=2'], 'x-other': 'no' })
       response.end(gzipSync('{"id":5}'))
     }
-    const response = await fetch(`${hasuraUrl}/v1/graphql`, {
-      method: 'POST',
-      headers: { 'x-hasura-admin-secret': 'admin-secret-of-the-tests' },
-      body: JSON.stringify({ query: call })
-    })
-    t.strictSame(response.headers.getSetCookie(), ['a=1', 'b=2'])
-    t.notOk(response.headers.has('x-other'))
-    t.strictSame(await response.json(), { data: { Hook: { id: 5 } } })
+    t.strictSame(await user(call), { data: { Hook: { id: 5 } } })
+    t.strictSame(await cookies(call), ['a=1', 'b=2'])
+    t.strictSame(await cookies('mutation { a: Hook(text: "a") { id } b: Hook(text: "b") { id } }'), ['a=1', 'b=2', 'a=1', 'b=2'])
+    t.strictSame(await cookies('{ Find(id: 1) { id } }'), [], 'a query')
+    respond(401, '{"message":"M"}', { 'set-cookie': 'a=1' })
+    t.strictSame(await cookies(call), [], 'a refusal')
+    received.splice(0)
   })
 
-  t.test('a role without the permission does not see the action', async (t) => {
+  t.test('do not exist for a role without the permission', async (t) => {
     t.strictSame(await as('anonymous', call), { errors: [failure('validation-failed', 'no mutations exist')] })
   })
 })
 
-t.test('nothing at the other end is a connection failure', async (t) => {
+t.test('an unreachable webhook is a connection failure', async (t) => {
   const { as } = await sandbox(t, {
     project: projectWithHooks(t), env: { HOOK_URL: 'http://127.0.0.1:1', HOOK_SECRET: 'secret-of-the-hook' }
   })
@@ -253,7 +340,7 @@ t.test('nothing at the other end is a connection failure', async (t) => {
   })
 })
 
-t.test('a variable that Hasura would miss stops the start', async (t) => {
+t.test('the start fails if an environment variable of an action is missing', async (t) => {
   await t.rejects(sandbox(t, { project: projectWithHooks(t), env: { HOOK_URL: 'http://127.0.0.1:1' } }),
     { message: 'The action Hook needs the environment variable HOOK_SECRET' })
 })

@@ -1,22 +1,10 @@
-import { existsSync } from 'node:fs'
-import { chromium } from 'playwright-core'
 import t from 'tap'
+import { noBrowser, openPage } from './support/browser.ts'
 import { sandbox } from './support/sandbox.ts'
 
-const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync)
-const skip = executablePath === undefined && 'there is no Chromium in /usr/bin (on Debian: apt-get install chromium)'
-
-t.test('GraphiQL runs Signup in a browser that reaches nothing but the sandbox', { skip }, async (t) => {
+t.test('GraphiQL runs Signup in a browser that reaches nothing but the sandbox', { skip: noBrowser }, async (t) => {
   const { hasuraUrl } = await sandbox(t)
-  const browser = await chromium.launch({
-    executablePath: String(executablePath),
-    args: [
-      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'
-    ]
-  })
-  t.teardown(async () => browser.close())
-  const page = await browser.newPage()
+  const page = await openPage(t)
   const elsewhere: string[] = []
   await page.route(url => url.origin !== hasuraUrl && url.protocol.startsWith('http'), async (route) => {
     elsewhere.push(route.request().url())

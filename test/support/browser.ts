@@ -1,0 +1,23 @@
+import { existsSync } from 'node:fs'
+import { chromium } from 'playwright-core'
+import type { Page } from 'playwright-core'
+import type { Test } from 'tap'
+
+const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync)
+
+/** Why a test that needs a browser is skipped; `false` if there is one. */
+export const noBrowser = executablePath === undefined
+  && 'there is no Chromium in /usr/bin (on Debian: apt-get install chromium)'
+
+/** A page in a browser that reaches nothing but this machine. */
+export async function openPage (t: Test): Promise<Page> {
+  const browser = await chromium.launch({
+    executablePath: String(executablePath),
+    args: [
+      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'
+    ]
+  })
+  t.teardown(async () => browser.close())
+  return browser.newPage()
+}

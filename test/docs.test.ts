@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import t from 'tap'
 import { ActionError, errorCodes } from '../src/errors.ts'
 import type { ErrorCode } from '../src/errors.ts'
@@ -84,6 +84,15 @@ t.test('every link between the pages leads to a page and a heading', async (t) =
 t.test('the index lists every page', async (t) => {
   const index = readFileSync('docs/README.md', 'utf8')
   for (const page of pages.slice(2)) t.ok(page === 'docs/README.md' || index.includes(`](${page.slice(5)}`), page)
+})
+
+t.test('CONTRIBUTING.md lists the files and folders in the order that the import rule checks', async (t) => {
+  const { default: { forbidden } } = await import(resolve('.dependency-cruiser.js')) as { default: { forbidden: Array<{ name: string }> } }
+  const rule = ' imports nothing above it'
+  const entries = forbidden.filter(({ name }) => name.endsWith(rule)).map(({ name }) => name.replace(rule, ''))
+  const [, list = ''] = /^server\.ts.*\n([^]*?)^```/m.exec(readFileSync('CONTRIBUTING.md', 'utf8')) ?? []
+  const documented = Array.from(list.matchAll(/^[\w.-]+/gm), ([name]) => name)
+  t.strictSame(documented, entries.filter(name => existsSync(`src/${name}`)))
 })
 
 /** Lines of the service that hold code: no blank lines, no comments, nothing generated, no commands, no sandbox. */

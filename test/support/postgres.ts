@@ -9,7 +9,8 @@ const server = process.env['TEST_DATABASE_URL']
 export const noServer = server === undefined
   && 'TEST_DATABASE_URL names no PostgreSQL server (.ci/with-postgres starts one and runs a command with it)'
 
-async function onServer (sql: string): Promise<void> {
+/** Runs SQL beside the databases of the tests. */
+export async function onServer (sql: string): Promise<void> {
   const client = new pg.Client(server)
   await client.connect()
   await client.query(sql)

@@ -1,12 +1,16 @@
 /** What a statement answers. */
 export interface Result<Row> { rows: Row[] }
 
+/** The database cannot be reached, or the connection broke. */
+export class ConnectionError extends Error {}
+
 /** A connection to the database, inside a transaction or outside of one. */
 export interface Connection {
   /**
    * @param sql - one statement; without `params` it may be several, and the rows are those of the last one
    * @param params - values in PostgreSQL's text form; a cast in the statement gives each its type
-   * @throws an error with PostgreSQL's fields: `code` (the SQLSTATE), `severity`, `detail`, `constraint`, …
+   * @throws an error with PostgreSQL's fields: `code` (the SQLSTATE), `severity`, `detail`, `constraint`, …; or
+   *   ConnectionError
    */
   query: <Row>(sql: string, params?: Array<string | null>) => Promise<Result<Row>>
 }

@@ -1,6 +1,7 @@
 import { types as pgliteTypes } from '@electric-sql/pglite'
 import pg from 'pg'
-import type { ClientBase, ClientConfig } from 'pg'
+import type { ClientBase, ClientConfig, QueryResult } from 'pg'
+import { ConnectionError } from './connection.ts'
 import type { Connection, Database, Result } from './connection.ts'
 import { applyMigrations } from './migrations.ts'
 import type { Log, Migration } from './migrations.ts'
@@ -10,21 +11,32 @@ import { configOf, connectClient } from './postgres-client.ts'
 /** Hasura's default. */
 const poolSize = 50
 
-function connectionOf (client: Pick<ClientBase, 'query'>): Connection {
+/** Runs statements, and returns the result of the last one. */
+async function send (client: ClientBase, sql: string, params?: Array<string | null>): Promise<QueryResult> {
+  try {
+    // Several statements give a list of results, which the types of `pg` do not mention.
+    const result = await client.query(sql, params)
+    return [result].flat().at(-1) ?? result
+  } catch (error) {
+    if (error instanceof pg.DatabaseError) throw error
+    throw new ConnectionError((error as Error).message)
+  }
+}
+
+function connectionOf (client: ClientBase): Connection {
   return {
     query: async <Row>(sql: string, params?: Array<string | null>): Promise<Result<Row>> => {
-      // Several statements give a list of results, which the types of `pg` do not mention.
-      const results = [await client.query(sql, params)].flat()
-      return { rows: (results.at(-1)?.rows ?? []) as Row[] }
+      const { rows } = await send(client, sql, params)
+      return { rows: rows as Row[] }
     }
   }
 }
 
 async function transactionOn<T> (client: ClientBase, run: (connection: Connection) => Promise<T>): Promise<T> {
-  await client.query('BEGIN')
+  await send(client, 'BEGIN')
   try {
     const result = await run(connectionOf(client))
-    const { command } = await client.query('COMMIT')
+    const { command } = await send(client, 'COMMIT')
     if (command === 'ROLLBACK') throw new Error('A statement of the transaction failed, so PostgreSQL rolled it back')
     return result
   } catch (error) {
@@ -81,17 +93,19 @@ export async function openPostgres (url: string, migrations: Migration[], log: L
   // Connections that break are replaced; a query that runs on one of them fails by itself.
   pool.on('connect', (client) => { client.on('error', () => { /* see above */ }) })
   pool.on('error', () => { /* see above */ })
+  const borrow = async <T>(run: (client: ClientBase) => Promise<T>): Promise<T> => {
+    const client = await pool.connect()
+      .catch((error: unknown) => { throw new ConnectionError((error as Error).message) })
+    try {
+      return await run(client)
+    } finally {
+      client.release()
+    }
+  }
   return {
-    ...connectionOf(pool),
     description,
-    transaction: async (run) => {
-      const client = await pool.connect()
-      try {
-        return await transactionOn(client, run)
-      } finally {
-        client.release()
-      }
-    },
+    query: async (sql, params) => borrow(async client => connectionOf(client).query(sql, params)),
+    transaction: async run => borrow(async client => transactionOn(client, run)),
     close: async () => pool.end()
   }
 }

@@ -1,4 +1,5 @@
 import { HasuraFault } from '../fault.ts'
+import { ConnectionError } from './connection.ts'
 
 /** Hasura's prefix and code for the SQLSTATEs of class 23, integrity constraint violation. */
 const violations: Record<string, [string, string]> = {
@@ -16,6 +17,9 @@ const violations: Record<string, [string, string]> = {
  * @returns the error itself if it is not one of PostgreSQL
  */
 export function sqlFault (error: unknown, path: string): unknown {
+  if (error instanceof ConnectionError) {
+    return new HasuraFault('postgres-error', 'connection error', '$', { internal: error.message })
+  }
   if (!(error instanceof Error) || !('code' in error) || !('severity' in error)) return error
   const state = String(error.code)
   const violation = violations[state]

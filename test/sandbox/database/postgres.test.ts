@@ -5,8 +5,8 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { openDatabase } from '../../../src/sandbox/database/database.ts'
 import { hasura, temporaryFolder } from '../../support/folders.ts'
-import { connect, createDatabase, noServer } from '../../support/postgres.ts'
-import { sandboxOnServer } from '../../support/sandbox.ts'
+import { connect, createDatabase, noServer, onServer } from '../../support/postgres.ts'
+import { sandbox, sandboxOnServer } from '../../support/sandbox.ts'
 
 const open = async (url: string, log: (line: string) => void = () => { /* quiet */ }) => (
   openDatabase({ SANDBOX_DATA_DIR: '/dev/null', SANDBOX_DATABASE_URL: url }, hasura, log)
@@ -244,6 +244,35 @@ t.test('a PostgreSQL server', { skip: noServer }, async (t) => {
     }), { message: /terminat|connection error/ })
     t.strictSame((await db.query('SELECT to_regclass(\'half\') AS half')).rows, [{ half: null }])
   })
+})
+
+t.test('while the database is away, a request fails as with Hasura', { skip: noServer }, async (t) => {
+  const { as, settings } = await sandbox(t, { database: 'server' })
+  const name = new URL(String(settings['SANDBOX_DATABASE_URL'])).pathname.slice(1)
+  const connections = async (allowed: boolean): Promise<void> => (
+    onServer(`ALTER DATABASE ${name} ALLOW_CONNECTIONS ${String(allowed)}`)
+  )
+  const read = async () => as('admin', '{ user { email } }')
+  const write = async () => as('admin', 'mutation { insert_role_one(object: { name: "new" }) { name } }')
+  const signup = async () => as('admin', 'mutation { Signup(email: "new@test.com", password: "a-password") { email } }')
+  t.match(await read(), { data: { user: [{ email: 'admin@site.com' }] } })
+
+  await connections(false)
+  await onServer(`SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '${name}'`)
+  const internal = `database "${name}" is not currently accepting connections`
+  const away = {
+    errors: [{ message: 'connection error', extensions: { path: '$', code: 'postgres-error', internal } }]
+  }
+  // The first may still get the connection that has just been closed.
+  await read()
+  t.strictSame(await read(), away)
+  t.strictSame(await write(), away)
+  t.match(await signup(), { errors: [{ extensions: { path: '$', code: 'unexpected' } }] })
+
+  await connections(true)
+  t.match(await read(), { data: { user: [{ email: 'admin@site.com' }] } })
+  t.match(await write(), { data: { insert_role_one: { name: 'new' } } })
+  t.match(await signup(), { data: { Signup: { email: 'new@test.com' } } })
 })
 
 t.test('many requests at once have connections of their own', { skip: noServer }, async (t) => {

@@ -1,6 +1,4 @@
 import { readEnvironment } from './env-file.ts'
-// Before the others, which take longer to load than its first thread to start.
-import './password/threads.ts'
 import { lookup } from 'node:dns/promises'
 import { setTimeout as after } from 'node:timers/promises'
 import Fastify from 'fastify'

@@ -6,15 +6,15 @@ import { Gauge, Histogram } from 'prom-client'
 import { createHashQueue } from './queue.ts'
 import type { HashQueue, QueueSlot } from './queue.ts'
 import { readStoredHash } from './stored-hash.ts'
-import { CallError, firstThread, onThread } from './threads.ts'
+import { CallError, startThreadPool } from './threads.ts'
 import { buckets } from '../metrics.ts'
 
 export interface Verdict {
-  /** Whether the password is the one that the hash was made of. */
+  /** Whether the hash is that of the password. */
   matches: boolean
   /** Whether the hash was made with another algorithm or other parameters than today's. */
   needsRehash: boolean
-  /** Whether the hash is malformed, of an unknown algorithm, or beyond the cost that this service runs. */
+  /** Whether the hash is malformed, of an unknown algorithm, or costs more than this service runs. */
   unreadable: boolean
 }
 
@@ -24,17 +24,18 @@ interface PasswordSlot {
    * Hashes with Argon2id at the configured parameters and a random salt.
    *
    * @returns a PHC string
-   * @throws ActionError `overloaded` if the wait has become too long
+   * @throws ActionError `overloaded` if the wait would be too long, `bad-request` if the caller has disconnected
    */
   hash: (password: string) => Promise<string>
   /**
-   * Checks a password against a stored hash, off the event loop. Without a stored hash, or with one that cannot be
-   * read, it does the work of one hash at today's parameters, so that the time does not tell.
+   * Verifies a password. Without a stored hash, or with an unreadable one, it does the work of one hash at today's
+   * parameters, so that the time does not tell.
    *
-   * @param password - normalized
+   * @param password - normalised
    * @param storedHash - undefined for an unknown user
-   * @param asSent - the password as the client sent it. Another system may have hashed that form.
-   * @throws ActionError `overloaded` if the wait has become too long
+   * @param asSent - the password as the client has sent it. Another system may have hashed that form.
+   * @throws ActionError `overloaded` if the wait would be too long, `bad-request` if the caller has disconnected. Both
+   *   only before the hash begins.
    */
   verify: (password: string, storedHash: string | undefined, asSent?: string) => Promise<Verdict>
   release: () => void
@@ -54,7 +55,6 @@ declare module 'fastify' {
   }
 }
 
-/** Gauges and histograms of the queue and of what runs behind it. */
 function createMetrics ({ metrics }: FastifyInstance, queue: HashQueue) {
   const registers = [metrics]
   new Gauge({
@@ -79,19 +79,22 @@ function createMetrics ({ metrics }: FastifyInstance, queue: HashQueue) {
   }
 }
 
-/** `fastify.password`: hashing with Argon2id (RFC 9106) and verifying stored hashes, on threads of their own. */
+/** `fastify.password`: hashes with Argon2id (RFC 9106) and verifies stored hashes, on threads of its own. */
 async function password (fastify: FastifyInstance): Promise<void> {
-  const { ARGON2_MEMORY_KIB: memoryCost, ARGON2_PASSES: timeCost, ARGON2_LANES: parallelism } = fastify.config
-  // Argon2id is the library's default algorithm.
+  const { config, log } = fastify
+  const { ARGON2_MEMORY_KIB: memoryCost, ARGON2_PASSES: timeCost, ARGON2_LANES: parallelism } = config
+  // Argon2id is the default algorithm of the library.
   const parameters = { memoryCost, timeCost, parallelism }
   const prefix = `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`
-  await firstThread
+
+  const threads = await startThreadPool((error) => {
+    log.warn({ err: error }, 'A thread for hashes could not start: the hash waits for another thread')
+  })
+  fastify.addHook('onClose', threads.close)
   const start = performance.now()
-  const decoy = await onThread('hashArgon2', randomBytes(32), parameters)
+  const decoy = await threads.call('hashArgon2', randomBytes(32), parameters)
   const queue = createHashQueue(
-    fastify.config.PASSWORD_CONCURRENCY ?? availableParallelism(),
-    fastify.config.PASSWORD_QUEUE_MILLISECONDS,
-    performance.now() - start
+    config.PASSWORD_CONCURRENCY ?? availableParallelism(), config.PASSWORD_QUEUE_MILLISECONDS, performance.now() - start
   )
   const { wait, duration } = createMetrics(fastify, queue)
 
@@ -104,34 +107,32 @@ async function password (fastify: FastifyInstance): Promise<void> {
     })
   }
 
-  async function verifyNow (plain: string, storedHash: string | undefined, asSent: string): Promise<Verdict> {
-    const none = { matches: false, needsRehash: false, unreadable: storedHash !== undefined }
-    const verifyStored = storedHash === undefined ? undefined : readStoredHash(storedHash)
-    if (storedHash === undefined || verifyStored === undefined) {
-      await onThread('verifyArgon2', decoy, plain)
-      return none
-    }
+  async function verifyDecoy (plain: string, storedHash: string | undefined): Promise<Verdict> {
+    await threads.call('verifyArgon2', decoy, plain)
+    return { matches: false, needsRehash: false, unreadable: storedHash !== undefined }
+  }
+
+  async function verify (plain: string, storedHash: string | undefined, asSent: string): Promise<Verdict> {
+    const verifyStored = storedHash === undefined ? undefined : readStoredHash(storedHash, threads)
+    if (storedHash === undefined || verifyStored === undefined) return verifyDecoy(plain, storedHash)
     const needsRehash = !storedHash.startsWith(prefix)
     try {
-      // Today's hashes are all of the normalized spelling; another one may come from elsewhere.
+      // Today's hashes are of the normalised password. Another system may have hashed the other form.
       const matches = await verifyStored(plain) || (needsRehash && asSent !== plain && await verifyStored(asSent))
       return { matches, needsRehash, unreadable: false }
     } catch (error) {
       if (!(error instanceof CallError)) throw error
-      // Well formed, and still refused by the library, which has done no work yet.
-      await onThread('verifyArgon2', decoy, plain)
-      return none
+      // The format is right, but the library refuses the hash before it does any work.
+      return verifyDecoy(plain, storedHash)
     }
   }
 
   fastify.decorate('password', {
     admit (signal) {
-      const slot = queue.enter(signal)
+      const slot = queue.admit(signal)
       return {
-        hash: async plain => run(slot, async () => onThread('hashArgon2', plain, parameters)),
-        verify: async (plain, storedHash, asSent = plain) => (
-          run(slot, async () => verifyNow(plain, storedHash, asSent))
-        ),
+        hash: async plain => run(slot, async () => threads.call('hashArgon2', plain, parameters)),
+        verify: async (plain, storedHash, asSent = plain) => run(slot, async () => verify(plain, storedHash, asSent)),
         release: slot.release
       }
     }

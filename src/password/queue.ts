@@ -3,9 +3,10 @@ import { ActionError, tryAgainLater } from '../errors.ts'
 /** A slot in the queue. It counts as one waiting hash until it is released. */
 export interface QueueSlot {
   /**
-   * Runs a hash when its turn comes, first in, first out.
+   * Runs a hash in its turn: first in, first out. A hash that has begun is never cancelled.
    *
-   * @throws ActionError `overloaded` if so many arrived together that the wait has become too long
+   * @throws ActionError `overloaded` if so many slots were admitted together that the wait would be too long;
+   *   `bad-request` if the caller has disconnected before the hash begins
    */
   run: <Result>(work: () => Promise<Result>) => Promise<Result>
   /** Gives the slot back. Further calls do nothing. */
@@ -14,65 +15,45 @@ export interface QueueSlot {
 
 export interface HashQueue {
   /**
-   * Lets an attempt in, before anything else is done for it. Of a burst that comes while nothing is hashed, those whose
-   * wait turns out too long are refused by `run`.
+   * Admits an attempt before any other work is done for it.
    *
-   * @param signal - aborted when the caller is gone; what then waits for its turn is not run
-   * @throws ActionError `overloaded`, where the wait would be too long by the measured time of a hash, or too many have
-   *   been let in whom Hasura still keeps from hashing
+   * @param signal - aborted when the caller has disconnected
+   * @throws ActionError `overloaded` if the wait would be too long, or too many attempts wait for Hasura
    */
-  enter: (signal?: AbortSignal) => QueueSlot
-  /** Hashes that run. */
+  admit: (signal?: AbortSignal) => QueueSlot
+  /** Number of hashes that run. */
   running: () => number
-  /** Hashes that wait for their turn. */
+  /** Number of hashes that wait for their turn. */
   waiting: () => number
 }
 
-function callerGone (): ActionError {
-  return new ActionError('bad-request', 'The caller is gone')
-}
+/** Attempts that wait for Hasura at most while few hashes run. Each of them holds some memory. */
+const maxPendingLookups = 1024
 
-/** Attempts at most for which Hasura is asked at once, however little is hashed: each holds some memory meanwhile. */
-const mostAsking = 1024
+/** `Retry-After` if Hasura is what everybody waits for. How long that takes is unknown. */
+const lookupRetryMilliseconds = 5000
 
-/** Milliseconds after which to try again where it is Hasura that keeps everybody waiting: nothing tells how long. */
-const pauseForHasura = 5000
-
-/** Weight of the newest duration in the moving mean. */
+/** Weight of the newest duration in the moving average. */
 const newestWeight = 0.1
 
-/**
- * Bounds the hashes that run at once, and with them memory and the wait: what comes in beyond that is refused, and not
- * piled up until every caller has given up.
- *
- * @param concurrency - hashes at once
- * @param maxWaitMilliseconds - longest wait that is begun
- * @param hashMilliseconds - first guess of how long a hash takes; measured from then on
- */
-export function createHashQueue (
-  concurrency: number, maxWaitMilliseconds: number, hashMilliseconds: number
-): HashQueue {
+function overloaded (milliseconds: number): ActionError {
+  return tryAgainLater('overloaded', 'Too many requests at once', milliseconds)
+}
+
+function disconnected (): ActionError {
+  return new ActionError('bad-request', 'The caller has disconnected')
+}
+
+/** A semaphore: `concurrency` callers have their turn at once, the others wait in the order in which they came. */
+function createTurns (concurrency: number) {
   const queue: Array<() => void> = []
-  let mean = hashMilliseconds
   let running = 0
-  let places = 0
 
-  function refuseBehind (ahead: number): void {
-    const wait = mean * (ahead - concurrency + 1) / concurrency
-    if (wait > maxWaitMilliseconds) throw tryAgainLater('overloaded', 'Too many requests at once', wait)
-  }
-
-  async function turn (signal: AbortSignal | undefined): Promise<void> {
-    if (signal?.aborted === true) throw callerGone()
-    if (running < concurrency) {
-      running++
-      return
-    }
-    refuseBehind(running + queue.length)
-    await new Promise<void>((resolve, reject) => {
+  async function wait (signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
       const leave = (): void => {
         queue.splice(queue.indexOf(start), 1)
-        reject(callerGone())
+        reject(disconnected())
       }
       const start = (): void => {
         signal?.removeEventListener('abort', leave)
@@ -83,44 +64,76 @@ export function createHashQueue (
     })
   }
 
-  async function runNow<Result> (work: () => Promise<Result>): Promise<Result> {
-    const start = performance.now()
-    try {
-      const result = await work()
-      // What fails may be much shorter, and says nothing of the next one.
-      mean += newestWeight * (performance.now() - start - mean)
-      return result
-    } finally {
-      // The turn passes to the next one without being free in between.
+  return {
+    running: () => running,
+    waiting: () => queue.length,
+    /** @throws ActionError `bad-request` if the caller disconnects before its turn */
+    take: async (signal: AbortSignal | undefined): Promise<void> => {
+      if (running >= concurrency) return wait(signal)
+      running++
+    },
+    /** Passes the turn directly to the next caller, so that nobody can take it in between. */
+    pass: (): void => {
       const next = queue.shift()
       if (next === undefined) running--
       else next()
     }
   }
+}
+
+/**
+ * Limits the hashes that run at once, which bounds memory, and the wait: an attempt that would wait too long is refused
+ * at once, instead of after its caller has given up.
+ *
+ * @param concurrency - hashes at once
+ * @param maxWaitMilliseconds - longest expected wait that is accepted
+ * @param hashMilliseconds - first estimate of the time of a hash, which is measured from then on
+ */
+export function createHashQueue (
+  concurrency: number, maxWaitMilliseconds: number, hashMilliseconds: number
+): HashQueue {
+  const { running, waiting, take, pass } = createTurns(concurrency)
+  let average = hashMilliseconds
+  let admitted = 0
+
+  function checkWait (ahead: number): void {
+    if (running() < concurrency) return
+    const wait = average * (ahead - concurrency + 1) / concurrency
+    if (wait > maxWaitMilliseconds) throw overloaded(wait)
+  }
+
+  async function run<Result> (work: () => Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
+    if (signal?.aborted === true) throw disconnected()
+    checkWait(running() + waiting())
+    await take(signal)
+    const start = performance.now()
+    try {
+      const result = await work()
+      // Only here: a hash that fails may be much shorter than others.
+      average += newestWeight * (performance.now() - start - average)
+      return result
+    } finally {
+      pass()
+    }
+  }
 
   return {
-    enter (signal) {
-      // While all processors hash, whoever is let in counts, also those for whom Hasura is still asked: they will want
-      // their turn, too. Else it is Hasura that they wait for.
-      if (running >= concurrency) refuseBehind(places)
-      if (places - running - queue.length >= mostAsking) {
-        throw tryAgainLater('overloaded', 'Too many requests at once', pauseForHasura)
-      }
-      places++
+    running,
+    waiting,
+    admit (signal) {
+      // While every turn is taken, all admitted attempts count, because those that wait for Hasura will hash next.
+      checkWait(admitted)
+      if (admitted - running() - waiting() >= maxPendingLookups) throw overloaded(lookupRetryMilliseconds)
+      admitted++
       let isReleased = false
       return {
-        async run (work) {
-          await turn(signal)
-          return runNow(work)
-        },
+        run: async work => run(work, signal),
         release () {
           if (isReleased) return
           isReleased = true
-          places--
+          admitted--
         }
       }
-    },
-    running: () => running,
-    waiting: () => queue.length
+    }
   }
 }

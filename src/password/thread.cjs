@@ -1,15 +1,14 @@
-/** A thread that hashes, one hash after the other, with the libraries' synchronous calls. */
+/** A worker thread that hashes, one hash after the other, with the synchronous calls of the libraries. */
 const { scryptSync } = require('node:crypto')
 const { parentPort } = require('node:worker_threads')
-const { hashSync, verifySync } = require('@node-rs/argon2')
+const argon2 = require('@node-rs/argon2')
+const bcrypt = require('@node-rs/bcrypt')
 
 /** @typedef {typeof calls} Calls */
 const calls = {
-  hashArgon2: hashSync,
-  verifyArgon2: verifySync,
-  /** @param {[password: string, hash: string]} args */
-  // Loaded where there are such hashes: most have none.
-  verifyBcrypt: (...args) => require('@node-rs/bcrypt').verifySync(...args),
+  hashArgon2: argon2.hashSync,
+  verifyArgon2: argon2.verifySync,
+  verifyBcrypt: bcrypt.verifySync,
   scrypt: scryptSync
 }
 

@@ -1,69 +1,117 @@
 import { Worker } from 'node:worker_threads'
 import type { Calls } from './thread.cjs'
 
-/** A thread of this process, and who waits for what it says next. */
+/** A worker, and what settles the promise of its next message. */
 interface Thread {
   worker: Worker
-  answered: (message: unknown) => void
-  failed: (error: unknown) => void
+  resolve: (message: unknown) => void
+  reject: (error: unknown) => void
 }
 
-/** Those that have nothing to do, the last one that had at the end: its caches are the warmest. */
-let idle: Thread[] = []
+export interface ThreadPool {
+  /**
+   * Calls a function of `thread.cjs` on a thread that does nothing else meanwhile. There are as many threads as calls
+   * at once, so the caller has to limit those. The threads of libuv stay free for DNS and files.
+   *
+   * @throws CallError if the function throws; another Error if the thread ends, or none can start
+   */
+  call: <Name extends keyof Calls>(name: Name, ...args: Parameters<Calls[Name]>) => Promise<ReturnType<Calls[Name]>>
+  /** Ends the idle threads at once, and each of the others after its call. */
+  close: () => Promise<void>
+}
+
+/** What a function of `thread.cjs` has thrown, as the cause. */
+export class CallError extends Error {}
 
 async function nextMessage (thread: Thread): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    thread.answered = resolve
-    thread.failed = reject
+    thread.resolve = resolve
+    thread.reject = reject
   })
 }
-
-function rest (thread: Thread): void {
-  // The process stays for as long as a thread has something to do.
-  thread.worker.unref()
-  idle.push(thread)
-}
-
-async function startThread (): Promise<Thread> {
-  // Plain JavaScript, which needs none of the loaders that this process may run with; and it needs no secrets.
-  const worker = new Worker(new URL('thread.cjs', import.meta.url), { execArgv: [], env: {} })
-  const nobody = (): void => { /* nobody waits for it */ }
-  const thread: Thread = { worker, answered: nobody, failed: nobody }
-  worker.on('message', (message) => {
-    // At once, and not when its caller comes to it: one that ends after its answer is then taken out again.
-    if (message !== 'ready') rest(thread)
-    thread.answered(message)
-  })
-  // For as long as it lives: an error that nobody listens to would end the process, and one can end without any.
-  worker.on('error', (error) => { thread.failed(error) })
-  worker.on('exit', () => {
-    idle = idle.filter(other => other !== thread)
-    thread.failed(new Error('the thread has ended'))
-  })
-  await nextMessage(thread)
-  return thread
-}
-
-/** Settles when the first thread is there. It is begun here, so that it starts while other modules are still loaded. */
-export const firstThread = startThread().then(rest)
-
-/** What a function of `thread.cjs` threw, as the cause: any other error is that the thread failed. */
-export class CallError extends Error {}
 
 /**
- * Calls a function of `thread.cjs` on a thread that does nothing else meanwhile. Threads are made as they are needed
- * and then kept, so that there are as many as calls at once: whoever calls has to bound these. libuv's own threads are
- * left to DNS and files, which would else wait for hashes.
+ * Starts a pool with one thread. The others start when they are needed, and stay.
  *
- * @throws CallError where the function throws, and another Error where no thread can be made or it ends
+ * @param onStartFailure - called when a thread cannot start and its call waits for another one
+ * @throws Error if the first thread cannot start
  */
-export async function onThread<Name extends keyof Calls> (
-  name: Name, ...args: Parameters<Calls[Name]>
-): Promise<ReturnType<Calls[Name]>> {
-  const thread = idle.pop() ?? await startThread()
-  thread.worker.ref()
-  thread.worker.postMessage([name, args])
-  const answer = await nextMessage(thread) as { result: ReturnType<Calls[Name]> } | { error: unknown }
-  if ('error' in answer) throw new CallError('the hash failed', { cause: answer.error })
-  return answer.result
+export async function startThreadPool (onStartFailure: (error: unknown) => void): Promise<ThreadPool> {
+  const living = new Set<Thread>()
+  // The last thread that worked is at the end: its caches are the warmest.
+  let idle: Thread[] = []
+  let waiting: Array<() => void> = []
+  let canStart = true
+  let isClosed = false
+
+  function rest (thread: Thread): void {
+    if (isClosed) void thread.worker.terminate()
+    // Only a thread that works keeps the process running.
+    thread.worker.unref()
+    idle.push(thread)
+    waiting.shift()?.()
+  }
+
+  function remove (thread: Thread): void {
+    thread.reject(new Error('the thread has ended'))
+    if (!living.delete(thread)) return
+    idle = idle.filter(other => other !== thread)
+    // Its file descriptors are free again. If it was the last thread, nobody else wakes those that wait.
+    canStart = true
+    for (const wake of waiting) wake()
+    waiting = []
+  }
+
+  async function start (): Promise<Thread> {
+    // Plain JavaScript, without the loaders of this process. It needs no secrets.
+    const worker = new Worker(new URL('thread.cjs', import.meta.url), { execArgv: [], env: {} })
+    const nothing = (): void => { /* no promise yet */ }
+    const thread: Thread = { worker, resolve: nothing, reject: nothing }
+    worker.on('message', (message) => {
+      // Before the promise resolves: a thread that exits right after its answer is then removed again.
+      if (message !== 'ready') rest(thread)
+      thread.resolve(message)
+    })
+    // Without a listener an error would end the process. A thread can also end without an error.
+    worker.on('error', (error) => { thread.reject(error) })
+    worker.on('exit', () => { remove(thread) })
+    await nextMessage(thread)
+    living.add(thread)
+    return thread
+  }
+
+  async function startOrWait (): Promise<Thread | undefined> {
+    if (canStart) {
+      try {
+        return await start()
+      } catch (error) {
+        if (living.size === 0) throw error
+        // In Node.js 20 every worker that cannot start leaks file descriptors, so it is not tried again and again.
+        canStart = false
+        onStartFailure(error)
+      }
+    }
+    if (idle.length === 0) await new Promise<void>((resolve) => { waiting.push(resolve) })
+    return idle.pop()
+  }
+
+  async function take (): Promise<Thread> {
+    return idle.pop() ?? await startOrWait() ?? take()
+  }
+
+  rest(await start())
+  return {
+    async call<Name extends keyof Calls> (name: Name, ...args: Parameters<Calls[Name]>) {
+      const thread = await take()
+      thread.worker.ref()
+      thread.worker.postMessage([name, args])
+      const answer = await nextMessage(thread) as { result: ReturnType<Calls[Name]> } | { error: unknown }
+      if ('error' in answer) throw new CallError('the hash failed', { cause: answer.error })
+      return answer.result
+    },
+    async close () {
+      isClosed = true
+      await Promise.all(idle.map(async ({ worker }) => worker.terminate()))
+    }
+  }
 }

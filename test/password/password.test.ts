@@ -1,21 +1,29 @@
-import { readFile } from 'node:fs/promises'
-import { hash } from '@node-rs/argon2'
+import { hash as argon2 } from '@node-rs/argon2'
 import Fastify from 'fastify'
 import t from 'tap'
 import type { Test } from 'tap'
 import config from '../../src/config.ts'
 import metrics from '../../src/metrics.ts'
 import password from '../../src/password/password.ts'
+import { hashThreads } from '../support/hash-threads.ts'
 import { settings } from '../support/service.ts'
 
+const cost = { memoryCost: 8, timeCost: 1, parallelism: 1 }
+
+/** The plugin alone, with a slot for each hash. */
 async function passwords (t: Test, env: Record<string, string> = {}) {
-  const fastify = Fastify()
+  const control = hashThreads(t)
+  const lines: string[] = []
+  const fastify = Fastify({ logger: { stream: { write: (line: string) => { lines.push(line) } } } })
   t.teardown(() => fastify.close())
-  await fastify.register(config, { env: { ...settings, ...env } })
+  await fastify.register(config, { env: { ...settings, PASSWORD_CONCURRENCY: '5', ...env } })
   await fastify.register(metrics)
   await fastify.register(password)
   const { admit } = fastify.password
   return {
+    ...control,
+    fastify,
+    log: () => lines.map(line => JSON.parse(line) as Record<string, unknown>),
     hash: async (plain: string) => {
       const slot = admit()
       return slot.hash(plain).finally(slot.release)
@@ -26,8 +34,6 @@ async function passwords (t: Test, env: Record<string, string> = {}) {
     }
   }
 }
-
-const cost = { memoryCost: 8, timeCost: 1, parallelism: 1 }
 
 t.test('a hash is Argon2id at the configured parameters, salted, and verifies', async (t) => {
   const { hash, verify } = await passwords(t, { ARGON2_MEMORY_KIB: '32', ARGON2_PASSES: '3', ARGON2_LANES: '2' })
@@ -48,7 +54,7 @@ t.test('the whole password counts: case, spaces, NUL and every character up to t
   }
 })
 
-t.test('a hash of other parameters or another variant is to be made again', async (t) => {
+t.test('a hash of other parameters or of another variant needs a rehash', async (t) => {
   const { verify } = await passwords(t)
   const table: Array<[object, boolean]> = [
     [cost, false],
@@ -59,43 +65,59 @@ t.test('a hash of other parameters or another variant is to be made again', asyn
     [{ ...cost, algorithm: 1 }, true]
   ]
   for (const [options, needsRehash] of table) {
-    const stored = await hash('a-password', options)
+    const stored = await argon2('a-password', options)
     t.strictSame(await verify('a-password', stored), { matches: true, needsRehash, unreadable: false }, stored)
   }
-  const reordered = (await hash('a-password', cost)).replace('m=8,t=1,p=1', 't=1,p=1,m=8')
+  const reordered = (await argon2('a-password', cost)).replace('m=8,t=1,p=1', 't=1,p=1,m=8')
   t.strictSame(await verify('a-password', reordered), { matches: true, needsRehash: true, unreadable: false })
 })
 
-t.test('no hash, and one that cannot be read or would cost too much, match nothing', async (t) => {
-  const { verify } = await passwords(t)
-  t.strictSame(await verify('a-password', undefined), { matches: false, needsRehash: false, unreadable: false })
+t.test('without a hash, or with an unreadable one, no password matches, and the work is that of one hash', async (t) => {
+  const { verify, hold, release } = await passwords(t)
   const salt = 'c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA'
-  for (const stored of [
-    '', 'a-password', '$argon2id$', '$2b$10$abcdefghijklmnopqrstuv', `$argon2x$v=19$m=8,t=1,p=1$${salt}`,
-    `$argon2id$v=19$m=8,m=8,p=1$${salt}`, `$argon2id$v=19$m=8,t=1$${salt}`, `$argon2id$v=99$m=8,t=1,p=1$${salt}`,
-    `$argon2id$v=19$m=0,t=1,p=1$${salt}`, `$argon2id$v=19$m=8,t=0,p=1$${salt}`, `$argon2id$v=19$m=8,t=1,p=1$x$y`,
-    `$argon2id$v=19$m=262145,t=1,p=1$${salt}`, `$argon2id$v=19$m=262144,t=5,p=1$${salt}`,
-    `$argon2id$v=19$m=200,t=1,p=17$${salt}`, `$argon2id$v=19$m=8,t=1048577,p=1$${salt}`
-  ]) {
-    t.strictSame(await verify('a-password', stored), { matches: false, needsRehash: false, unreadable: true }, stored)
+  const table = [
+    '', 'a-password', '$argon2id$', '$2b$10$abcdefghijklmnopqrstuv', `$argon2id$v=19$m=262145,t=1,p=1$${salt}`,
+    // Well formed, but refused by the libraries.
+    `$argon2id$v=19$m=0,t=1,p=1$${salt}`, `$argon2id$v=19$m=8,t=0,p=1$${salt}`, `$argon2id$v=19$m=8,t=1,p=2$${salt}`,
+    `$argon2id$v=19$m=8,t=1,p=0$${salt}`, `$argon2id$v=19$m=08,t=1,p=1$${salt}`, `$scrypt$ln=20,r=1,p=1$${salt}`
+  ]
+  for (const stored of [undefined, ...table]) {
+    hold()
+    let isDone = false
+    const verifying = verify('a-password', stored).finally(() => { isDone = true })
+    await new Promise((resolve) => { setImmediate(resolve) })
+    t.notOk(isDone, 'it waits for a thread')
+    release()
+    const unreadable = stored !== undefined
+    t.strictSame(await verifying, { matches: false, needsRehash: false, unreadable }, String(stored))
   }
 })
 
-t.test('the event loop goes on while a password is hashed', async (t) => {
-  const { hash } = await passwords(t, { ARGON2_MEMORY_KIB: '65536', ARGON2_PASSES: '4' })
-  let done = false
-  const hashing = hash('a-password').finally(() => { done = true })
-  await new Promise((resolve) => { setImmediate(resolve) })
-  t.notOk(done)
-  await hashing
+t.test('each hash runs on a thread of its own, and the event loop goes on', async (t) => {
+  const { hash, threads, hold, release } = await passwords(t)
+  hold()
+  let done = 0
+  const hashing = Array.from({ length: 5 }, async () => hash('a-password').then(() => { done++ }))
+  while (threads.length < 5) await new Promise((resolve) => { setImmediate(resolve) })
+  t.equal(done, 0)
+  release()
+  await Promise.all(hashing)
+  t.equal(threads.length, 5)
 })
 
-t.test('hashes run on threads of their own, and files do not wait for them', async (t) => {
-  const { hash } = await passwords(t, { ARGON2_MEMORY_KIB: '65536', PASSWORD_CONCURRENCY: '5' })
-  let done = 0
-  // More than libuv has threads.
-  const hashing = Array.from({ length: 5 }, async () => hash('a-password').then(() => { done++ }))
-  await readFile('package.json')
-  t.equal(done, 0)
-  await Promise.all(hashing)
+t.test('a thread that cannot start is a warning in the log', async (t) => {
+  const { hash, failStarts, log } = await passwords(t)
+  failStarts(true)
+  await Promise.all([hash('a-password'), hash('a-password')])
+  t.match(log().filter(({ level }) => level === 40).at(-1), {
+    msg: 'A thread for hashes could not start: the hash waits for another thread', err: { message: 'the thread has ended' }
+  })
+})
+
+t.test('closing the plugin ends its threads', async (t) => {
+  const { hash, threads, fastify } = await passwords(t)
+  await Promise.all([hash('a-password'), hash('a-password')])
+  t.equal(threads.length, 2)
+  await fastify.close()
+  t.strictSame(threads.map(({ threadId }) => threadId), [-1, -1])
 })

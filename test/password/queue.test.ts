@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
-import { connect } from 'node:net'
 import { setTimeout as after } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
@@ -263,37 +262,4 @@ t.test('a login whose caller has disconnected is not hashed', async (t) => {
   while (outcomes().length < 2) await after(1)
   t.strictSame(outcomes(), ['gone', 'failure'])
   t.equal(await hashesOf(fastify), 1)
-})
-
-t.test('of pipelined requests on a connection that closes, only the hash that has begun runs', async (t) => {
-  const { url, asked } = await hasuraOf(t, { UserByEmail: { data: { user: [] } } })
-  const { hold, release } = hashThreads(t)
-  const { fastify, log } = await service(t, {
-    HASURA_GRAPHQL_ENDPOINT: url,
-    PASSWORD_CONCURRENCY: '1',
-    PASSWORD_QUEUE_MILLISECONDS: '25000',
-    LOGIN_LIMIT_PER_ACCOUNT: '12'
-  })
-  const webhook = new URL(await fastify.listen({ host: '127.0.0.1', port: 0 }))
-  const warnings: Error[] = []
-  const onWarning = (warning: Error): void => { warnings.push(warning) }
-  process.on('warning', onWarning)
-  t.teardown(() => process.off('warning', onWarning))
-  const body = JSON.stringify({ input: { email: 'one@b.test', password: 'a-password' } })
-  const attempt = [
-    'POST /login HTTP/1.1', `Host: ${webhook.host}`, 'Content-Type: application/json', `Content-Length: ${body.length}`,
-    `X-Hasura-Action-Secret: ${settings.ACTION_SECRET}`, '', body
-  ].join('\r\n')
-  const socket = connect(Number(webhook.port), webhook.hostname)
-  hold()
-  // More listeners than an event target takes without a warning.
-  socket.write(attempt.repeat(12))
-  while (asked.length < 12 || await valueOf(fastify, runningMetric) !== 1) await tick()
-  socket.destroy()
-  const outcomes = outcomesOf(log)
-  while (outcomes().length < 12) await after(1)
-  release()
-  t.strictSame(outcomes(), Array.from({ length: 12 }, () => 'gone'))
-  t.equal(await hashesOf(fastify), 1)
-  t.strictSame(warnings, [])
 })

@@ -2,12 +2,12 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { setTimeout as after } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import type { Worker } from 'node:worker_threads'
 import t from 'tap'
 import type { Test } from 'tap'
 import { CallError, startThreadPool } from '../../src/password/threads.ts'
 import { hashThreads } from '../support/hash-threads.ts'
+import { compiled } from '../support/process.ts'
 import { failure, hasuraOf, service } from '../support/service.ts'
 
 const cost = { memoryCost: 8, timeCost: 1, parallelism: 1 }
@@ -91,9 +91,8 @@ t.test('calls that wait fail if the last thread ends and none can start', async 
 })
 
 t.test('without a free file descriptor calls wait for a thread that runs', async (t) => {
-  const script = fileURLToPath(new URL('../support/few-descriptors.ts', import.meta.url))
-  const command = [process.execPath, ...process.execArgv, script]
-  const child = spawn('bash', ['-c', 'ulimit -n 64 && exec "$@"', 'bash', ...command])
+  const script = compiled('test/support/few-descriptors.ts')
+  const child = spawn('bash', ['-c', 'ulimit -n 64 && exec "$@"', 'bash', process.execPath, script])
   const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
   t.equal(errors, '')
   const { failures, outcomes } = JSON.parse(output) as { failures: string[], outcomes: string[] }

@@ -5,6 +5,9 @@ const entries = [
 ]
 const pathOf = entry => `^src/${entry.replace('.', '\\.')}${entry.includes('.') ? '$' : '/'}`
 
+// The same for the folders of the sandbox. Each of them may import its leaves fault.ts and json.ts.
+const sandboxFolders = ['graphql', 'database', 'auth', 'metadata']
+
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
   forbidden: [
@@ -13,6 +16,15 @@ export default {
       severity: 'error',
       from: { path: pathOf(entry) },
       to: { path: entries.slice(0, index + 1).map(pathOf) }
+    })),
+    ...sandboxFolders.map((folder, index) => ({
+      name: `sandbox/${folder} imports nothing above it`,
+      severity: 'error',
+      from: { path: `^src/sandbox/${folder}/` },
+      to: {
+        path: '^src/sandbox/',
+        pathNot: [...sandboxFolders.slice(index).map(name => `^src/sandbox/${name}/`), '^src/sandbox/(fault|json)\\.ts$']
+      }
     })),
     { name: 'no circle', severity: 'error', from: { path: '^src/' }, to: { circular: true } },
     {

@@ -15,7 +15,8 @@ export const patternMatches = {
   _regex: '~', _nregex: '!~', _iregex: '~*', _niregex: '!~*'
 }
 
-const operators: Record<string, string> = { ...comparisons, ...patternMatches }
+// Permissions also know `_ne`.
+const operators: Record<string, string> = { ...comparisons, ...patternMatches, _ne: '<>' }
 const listOperators: Record<string, string> = { _in: '= ANY', _nin: '<> ALL' }
 
 /** Who wrote an expression: in a permission, strings may name session variables. */

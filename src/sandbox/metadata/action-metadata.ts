@@ -18,8 +18,8 @@ const headerSchema = objectOf({
 const actionSchema = objectOf({
   name: z.string(),
   definition: objectOf({
-    // Hasura's CLI writes '' for a query.
-    kind: z.enum(['synchronous', '']).optional(),
+    // Hasura's export leaves it out, or writes ''.
+    kind: z.preprocess(kind => kind || 'synchronous', z.literal('synchronous')),
     handler: z.string(),
     forward_client_headers: z.boolean().default(false),
     ignored_client_headers: z.array(z.string()).default(ignoredClientHeaders),

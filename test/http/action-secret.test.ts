@@ -4,7 +4,7 @@ import { failure, service, settings } from '../support/service.ts'
 const denied = failure('access-denied', 'The x-hasura-action-secret header is missing or wrong')
 const accepted = failure('validation-failed', 'the request body must be object')
 
-t.test('the secret is wanted, and during a rotation the previous one is accepted too', async (t) => {
+t.test('an action accepts the current and the previous secret, and no other', async (t) => {
   const previous = 'the-secret-before-it'
   const { fastify } = await service(t, { ACTION_SECRET_PREVIOUS: previous })
   const table: Array<[string | undefined, object]> = [
@@ -19,13 +19,13 @@ t.test('the secret is wanted, and during a rotation the previous one is accepted
   }
 })
 
-t.test('after the rotation the previous secret is refused', async (t) => {
+t.test('the previous secret is refused once it is no longer configured', async (t) => {
   const { fastify } = await service(t)
   const headers = { 'x-hasura-action-secret': 'the-secret-before-it' }
   t.strictSame((await fastify.inject({ method: 'POST', url: '/login', headers })).json(), denied)
 })
 
-t.test('on loopback the secret may be left out', async (t) => {
+t.test('on a loopback address the secret is optional', async (t) => {
   const { fastify } = await service(t, { ACTION_SECRET: '' })
   t.strictSame((await fastify.inject({ method: 'POST', url: '/login' })).json(), accepted)
 })

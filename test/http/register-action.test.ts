@@ -6,6 +6,7 @@ import actionSecret from '../../src/http/action-secret.ts'
 import callerGone from '../../src/http/caller-gone.ts'
 import callers from '../../src/http/caller.ts'
 import type { Caller } from '../../src/http/caller.ts'
+import type { InputMaybe, Maybe, Mutation, Scalars } from '../../src/generated/actions.ts'
 import http, { serverOptions } from '../../src/http/http.ts'
 import { registerAction, registerSessionAction } from '../../src/http/register-action.ts'
 import requestLog from '../../src/http/request-log.ts'
@@ -13,8 +14,13 @@ import metrics from '../../src/metrics.ts'
 import throttle from '../../src/throttle/throttle.ts'
 import { failure, settings } from '../support/service.ts'
 
-interface Input { text: string, note?: string | null, flag?: boolean | null }
-interface Output { text: string, count?: number | null }
+// As the code generator writes `(text: String!, note: String, flag: Boolean)` and `{ text: String!  count: Int }`.
+interface Input {
+  text: Scalars['String']['input']
+  note?: InputMaybe<Scalars['String']['input']>
+  flag?: InputMaybe<Scalars['Boolean']['input']>
+}
+interface Output { text: Scalars['String']['output'], count?: Maybe<Scalars['Int']['output']> }
 
 const input = {
   text: { type: 'string' }, note: { type: 'string', nullable: true }, flag: { type: 'boolean', nullable: true }
@@ -30,9 +36,9 @@ async function start (t: Test, env: Record<string, string> = {}) {
   for (const plugin of plugins) await fastify.register(plugin)
   return {
     fastify,
-    call: async (payload: object) => {
+    call: async (payload: object, url = '/login') => {
       const headers = { 'x-hasura-action-secret': settings.ACTION_SECRET }
-      const response = await fastify.inject({ method: 'POST', url: '/login', headers, payload })
+      const response = await fastify.inject({ method: 'POST', url, headers, payload })
       return { status: response.statusCode, body: response.json<unknown>() }
     }
   }
@@ -64,6 +70,27 @@ t.test('optional arguments and fields may be absent or null, and nothing else', 
   ]
   for (const [input, message] of table) {
     t.strictSame(await call({ input }), { status: 400, body: failure('validation-failed', message) })
+  }
+})
+
+t.test('the path is the name of the action in kebab case, and action.name must match', async (t) => {
+  const { fastify, call } = await start(t)
+  const paths = { Logout: '/logout', ChangePassword: '/change-password', RequestPasswordReset: '/request-password-reset' }
+  for (const name of Object.keys(paths)) {
+    registerAction<{ text: string }, { text: string }>(fastify, {
+      // No action has such a name yet.
+      name: name as keyof Mutation,
+      input: { text: { type: 'string' } },
+      output: { text: { type: 'string' } },
+      async handler (input) { return input }
+    })
+  }
+  for (const [name, path] of Object.entries(paths)) {
+    const input = { text: path }
+    t.strictSame(await call({ input, action: { name } }, path), { status: 200, body: input })
+    t.strictSame(await call({ input, action: { name: 'Other' } }, path), {
+      status: 400, body: failure('validation-failed', `action.name must be ${name} on this route`)
+    })
   }
 })
 
@@ -109,6 +136,8 @@ t.test('session variables that prove nothing are not-authenticated', async (t) =
     ['null', null],
     ['no role', { ...signedIn, 'x-hasura-role': undefined }],
     ['the unauthorized role, whose variables the client sends', { ...signedIn, 'x-hasura-role': 'anonymous' }],
+    ['the unauthorized role with the id of an administrator', { 'x-hasura-role': 'anonymous', 'x-hasura-user-id': '1' }],
+    ['an administrator without a user id', { 'x-hasura-role': 'admin' }],
     ['a renamed unauthorized role', { ...signedIn, 'x-hasura-role': 'public' }, { HASURA_GRAPHQL_UNAUTHORIZED_ROLE: 'public' }],
     ['no action secret', signedIn, { ACTION_SECRET: '' }],
     ...[undefined, null, 7, '', '0', '-1', '+7', '07', '7.0', '7e0', ' 7', '7\n', '2147483648', '99999999999', 'x', sessionId, '٧']

@@ -73,8 +73,8 @@ async function setUp (
     await applyMigrations({ ...connection, transaction: async run => transactionOn(client, run) }, migrations, log)
     return { description: `PostgreSQL ${version} at ${client.user}@${name}`, types: await readTypes(connection) }
   } catch (error) {
-    if (error instanceof pg.DatabaseError) throw new Error(`SANDBOX_DATABASE_URL: ${error.message}`)
-    throw error
+    const isServers = error instanceof pg.DatabaseError || error instanceof ConnectionError
+    throw isServers ? new Error(`SANDBOX_DATABASE_URL: ${error.message}`) : error
   } finally {
     await client.end()
   }

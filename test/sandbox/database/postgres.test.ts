@@ -65,9 +65,10 @@ function message (type: string, ...parts: Array<Buffer | string | number>): Buff
 
 const int16 = (value: number): Buffer => Buffer.from([value >> 8, value])
 
+const ready = message('Z', Buffer.from('I'))
+
 /** A server that accepts everybody, and whose version is the answer to every query. */
 async function serverOfVersion (t: Test, version: string): Promise<string> {
-  const ready = message('Z', Buffer.from('I'))
   return serverOf(t, (socket, chunk) => {
     if (chunk.at(0) === 0) socket.write(Buffer.concat([message('R', 0), ready]))
     if (String(chunk.subarray(0, 1)) !== 'Q') return
@@ -80,6 +81,10 @@ async function serverOfVersion (t: Test, version: string): Promise<string> {
 t.test('a server that cannot be used is one line that says why, without the password', async (t) => {
   const nobody = await serverOf(t, (socket) => { socket.destroy() })
   const web = await serverOf(t, (socket) => { socket.end('HTTP/1.1 400 Bad Request\r\n\r\n') })
+  const leaving = await serverOf(t, (socket, chunk) => {
+    if (chunk.at(0) === 0) socket.write(Buffer.concat([message('R', 0), ready]))
+    else socket.destroy()
+  })
   const server = (url: string): string => `PostgreSQL at ${new URL(url).host}, which SANDBOX_DATABASE_URL names,`
   const hint = 'start it, or correct the URL'
   const table: Array<[string, string | RegExp]> = [
@@ -91,7 +96,8 @@ t.test('a server that cannot be used is one line that says why, without the pass
       /^PostgreSQL at name\.invalid:5432, .* cannot be reached \((ENOTFOUND|EAI_AGAIN)\): start it/],
     [`postgres://user:secret@/sandbox?host=${temporaryFolder(t)}`, `cannot be reached (ENOENT): ${hint}`],
     [nobody, `${server(nobody)} cannot be reached (Connection terminated unexpectedly): ${hint}`],
-    [web, `${server(web)} cannot be reached (`]
+    [web, `${server(web)} cannot be reached (`],
+    [leaving, 'SANDBOX_DATABASE_URL: Connection terminated unexpectedly']
   ]
   for (const version of ['9.6.24', '12.22 (Debian 12.22-1)']) {
     const old = await serverOfVersion(t, version)

@@ -12,13 +12,13 @@ export default tseslint.config(
       '@stylistic/max-statements-per-line': 'off',
       '@stylistic/space-before-function-paren': ['error', 'always'],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
-      // As the compiler has it: an underscore says that a parameter is meant to be unused.
+      // As in the compiler, a leading underscore marks a parameter that is unused on purpose.
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
-      // graphql-js's types of lists and non-null take any type, which this rule does not follow.
+      // graphql-js declares its list and non-null types with `any`.
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
-      // Fastify plugins are async by contract, with or without an await.
+      // A Fastify plugin is an async function, with or without an await.
       '@typescript-eslint/require-await': 'off',
-      // tap's assertions and Fastify's register return thenables that are awaited by the framework.
+      // Fastify itself awaits what `register` returns, and tap what `t.test` returns.
       '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafePromises: [{ from: 'package', name: ['FastifyInstance'], package: 'fastify' }] }]
     }
   },

@@ -8,7 +8,7 @@ import type { Test } from 'tap'
 import app, { serverOptions } from '../../src/app.ts'
 import type { Environment } from '../../src/config.ts'
 
-/** Settings that a service starts with. The hashes are the cheapest ones: cost is not what most tests are about. */
+/** Settings for a service. Its hashes are the cheapest possible, because few tests are about their cost. */
 export const settings = {
   HASURA_GRAPHQL_ENDPOINT: 'http://127.0.0.1:1',
   HASURA_GRAPHQL_ADMIN_SECRET: 'admin-secret-of-the-tests',
@@ -18,7 +18,7 @@ export const settings = {
   ARGON2_PASSES: '1'
 }
 
-/** The service with `env` on top of the settings above, its log, and a shorthand that calls an action's route. */
+/** The service with `env` added to the settings above, its log, and shorthands for requests with the action secret. */
 export async function service (t: Test, env: Environment = {}) {
   const lines: string[] = []
   const fastify = Fastify(serverOptions({ write: (line) => { lines.push(line) } }))
@@ -39,7 +39,7 @@ export async function service (t: Test, env: Environment = {}) {
   }
 }
 
-/** A real server on a free port that answers as the listener says; returns its URL. */
+/** Starts an HTTP server on a free port and returns its URL. */
 export async function serverOf (t: Test, listener: RequestListener): Promise<string> {
   const server = createServer(listener)
   await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
@@ -50,7 +50,7 @@ export async function serverOf (t: Test, listener: RequestListener): Promise<str
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** A Hasura that gives each operation of this service the answer that the test wants, and keeps what it was asked. */
+/** A stand-in for Hasura with one answer for each operation. `asked` holds the requests that it received. */
 export async function hasuraOf (t: Test, answers: Record<string, unknown>) {
   const asked: Array<{ operation: string, variables: Record<string, unknown>, request: IncomingMessage }> = []
   const url = await serverOf(t, (request, response) => {
@@ -64,7 +64,7 @@ export async function hasuraOf (t: Test, answers: Record<string, unknown>) {
   return { url, asked }
 }
 
-/** The body of an error answer. One that says when to try again says it in two places. */
+/** The body of an error answer. The seconds until the next try are in the message and in the extensions. */
 export function failure (code: string, message: string) {
   const seconds = /try again in (\d+) second/.exec(message)?.[1]
   return { message, extensions: { path: '$', code, ...(seconds !== undefined && { retry_after_seconds: Number(seconds) }) } }

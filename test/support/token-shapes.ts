@@ -1,15 +1,15 @@
 /** Every `type` of Hasura's JWT configuration. */
 export const types = ['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'Ed25519']
 export const roles = { 'x-hasura-allowed-roles': { path: '$.roles' }, 'x-hasura-default-role': { path: '$.role' } }
-/** The claims that the user has beside Hasura's three. */
+/** The user's claims beside Hasura's three. */
 export const orgClaims = { 'x-hasura-org-id': '{1,2}' }
 
 interface Shape {
-  /** What stands in Hasura's JWT configuration beside the key. */
+  /** Settings of Hasura's JWT configuration beside the type and the key. */
   json: object
-  /** What stands in the token beside sub, jti, iat and exp. */
+  /** The token's claims beside sub, jti, iat and exp. */
   token: Record<string, unknown>
-  /** Hasura's session variables beside the role; those of the user by default. */
+  /** The session variables that Hasura reads, beside the role. By default those of the user. */
   variables?: Record<string, string>
   header?: (token: string) => Record<string, string>
 }

@@ -8,14 +8,16 @@ import type { Test } from 'tap'
 import app, { serverOptions } from '../../src/app.ts'
 import type { Environment } from '../../src/config.ts'
 
-/** Settings for a service. Its hashes are the cheapest possible, because few tests are about their cost. */
+/** Settings for a service: the cheapest hashes, and time limits that even a busy machine keeps. */
 export const settings = {
   HASURA_GRAPHQL_ENDPOINT: 'http://127.0.0.1:1',
   HASURA_GRAPHQL_ADMIN_SECRET: 'admin-secret-of-the-tests',
   HASURA_GRAPHQL_JWT_SECRET: '{"type":"HS256","key":"a-key-of-at-least-thirty-two-bytes"}',
   ACTION_SECRET: 'action-secret-of-the-tests',
   ARGON2_MEMORY_KIB: '8',
-  ARGON2_PASSES: '1'
+  ARGON2_PASSES: '1',
+  HASURA_TIMEOUT_SECONDS: '60',
+  PASSWORD_QUEUE_MILLISECONDS: '25000'
 }
 
 /** The service with `env` added to the settings above, its log, and shorthands for requests with the action secret. */

@@ -37,10 +37,14 @@ export async function login (fastify: FastifyInstance): Promise<void> {
     ]
   }
 
-  /** Replaces a hash of other parameters than today's. A failure is logged: the login has succeeded already. */
+  /**
+   * Replaces a hash of other parameters than today's, if it is still the one that was verified: a new password, or a
+   * hash that locks the user out, must stay. A failure is logged: the login has succeeded already.
+   */
   async function renewHash (user: User, hash: () => Promise<string>, request: FastifyRequest): Promise<void> {
     try {
-      await hasura.request(UpdatePasswordDocument, { id: user.id, password: await hash() }, request)
+      const variables = { id: user.id, verified_hash: user.password, new_hash: await hash() }
+      await hasura.request(UpdatePasswordDocument, variables, request)
     } catch (error) {
       // Too busy, or the caller has disconnected: the next login does it.
       if (error instanceof ActionError && error.statusCode < 500) return

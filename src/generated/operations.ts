@@ -20,11 +20,12 @@ export type TokenUserFragment = { id: number, default_role: string, roles: Array
 
 export type UpdatePasswordMutationVariables = Exact<{
   id: number;
-  password: string;
+  verified_hash: string;
+  new_hash: string;
 }>;
 
 
-export type UpdatePasswordMutation = { update_user_by_pk: { id: number } | null };
+export type UpdatePasswordMutation = { update_user: { affected_rows: number } | null };
 
 export type UserByEmailQueryVariables = Exact<{
   email: string;
@@ -77,9 +78,12 @@ export const ReadyDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<ReadyQuery, ReadyQueryVariables>;
 export const UpdatePasswordDocument = new TypedDocumentString(`
-    mutation UpdatePassword($id: Int!, $password: String!) {
-  update_user_by_pk(pk_columns: {id: $id}, _set: {password: $password}) {
-    id
+    mutation UpdatePassword($id: Int!, $verified_hash: String!, $new_hash: String!) {
+  update_user(
+    where: {id: {_eq: $id}, password: {_eq: $verified_hash}}
+    _set: {password: $new_hash}
+  ) {
+    affected_rows
   }
 }
     `) as unknown as TypedDocumentString<UpdatePasswordMutation, UpdatePasswordMutationVariables>;

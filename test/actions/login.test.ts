@@ -4,6 +4,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import { hash } from '@node-rs/argon2'
 import { decodeJwt } from 'jose'
 import t from 'tap'
+import { sandbox } from '../support/sandbox.ts'
 import { failure, hasuraOf, serverOf, service, settings } from '../support/service.ts'
 
 const today = { memoryCost: 8, timeCost: 1, parallelism: 1 }
@@ -100,15 +101,49 @@ t.test('the NFC and NFD forms of a password are equal', async (t) => {
 })
 
 t.test('a successful login replaces a hash of other parameters, a failed one does not', async (t) => {
+  const stored = await hash('a-password', { ...today, timeCost: 2 })
   const { url, asked } = await hasuraOf(t, {
-    UserByEmail: user(await hash('a-password', { ...today, timeCost: 2 })),
-    UpdatePassword: { data: { update_user_by_pk: { id: 7 } } }
+    UserByEmail: user(stored),
+    UpdatePassword: { data: { update_user: { affected_rows: 1 } } }
   })
   const { call } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
   t.strictSame(await call('/login', { ...good, password: 'wrong-password' }), invalid)
   t.equal(asked.length, 1)
   t.equal((await call('/login', good)).status, 200)
-  t.match(asked[2], { operation: 'UpdatePassword', variables: { id: 7, password: /^\$argon2id\$v=19\$m=8,t=1,p=1\$/ } })
+  t.match(asked[2], {
+    operation: 'UpdatePassword',
+    variables: { id: 7, verified_hash: stored, new_hash: /^\$argon2id\$v=19\$m=8,t=1,p=1\$/ }
+  })
+})
+
+t.test('a hash that changes during a login is not overwritten', async (t) => {
+  const { as, hasuraUrl } = await sandbox(t)
+  const outdated = await hash('a-password', { ...today, timeCost: 2 })
+  const setHash = async (stored: string) => as('admin', `mutation {
+    update_user(where: { email: { _eq: "admin@site.com" } }, _set: { password: "${stored}" }) { affected_rows }
+  }`)
+  // Another password, and two ways to lock a user out. Each is set after the login has read the hash.
+  for (const changed of [await hash('another-password', today), '', 'locked']) {
+    await setHash(outdated)
+    const proxy = await serverOf(t, (request, response) => {
+      void json(request).then(async (body) => {
+        if ((body as { query: string }).query.includes('UpdatePassword')) await setHash(changed)
+        const answer = await fetch(`${hasuraUrl}/v1/graphql`, {
+          method: 'POST',
+          headers: {
+            'content-type': 'application/json',
+            'x-hasura-admin-secret': String(request.headers['x-hasura-admin-secret'])
+          },
+          body: JSON.stringify(body)
+        })
+        response.end(await answer.text())
+      })
+    })
+    const { call } = await service(t, { HASURA_GRAPHQL_ENDPOINT: proxy })
+    t.equal((await call('/login', { email: 'admin@site.com', password: 'a-password' })).status, 200)
+    t.strictSame(await as('admin', '{ user(where: { email: { _eq: "admin@site.com" } }) { password } }'),
+      { data: { user: [{ password: changed }] } })
+  }
 })
 
 t.test('an id that JSON.parse has rounded gets no token, and no hash is replaced', async (t) => {

@@ -219,6 +219,6 @@ t.test('a login fails and is logged if the user lacks a claim that claims_map re
   const { call, log } = await service(t, env)
   t.strictSame(await call('/login', good), { status: 500, body: failure('internal', 'internal error') })
   t.match(log().filter(({ level }) => level === 50), [{ err: {
-    message: 'The claim x-hasura-org-id is in "claims_map" without a "default", and src/claims.ts gives this user none'
+    message: 'Hasura finds no usable x-hasura-org-id by its "claims_map"'
   } }])
 })

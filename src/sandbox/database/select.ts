@@ -17,11 +17,19 @@ export interface Selected {
   fields: Selected[]
 }
 
-/** The rows to read: `condition` is of a relationship or a primary key. */
-interface Source { table: TrackedTable, args: Json, condition?: (alias: string) => string }
+/** The rows to read. */
+export interface Source {
+  table: TrackedTable
+  args: Json
+  /** The condition of a relationship or a primary key. */
+  condition?: (alias: string) => string
+  /** Instead of the table, a JSON array of rows that a mutation has written. */
+  written?: string
+}
 
 const integer: Column = { name: '', type: 'int4', cast: 'integer', notNull: true }
 const bigInteger: Column = { ...integer, type: 'int8', cast: 'bigint' }
+const text: Column = { ...integer, type: 'text', cast: 'text' }
 
 const directions: Record<string, string> = {
   asc: 'ASC', asc_nulls_first: 'ASC NULLS FIRST', asc_nulls_last: 'ASC NULLS LAST',
@@ -34,13 +42,16 @@ function list (value: unknown): unknown[] {
 
 /** Compiles a query for the rows that match and that the caller may select. Each gives one `value`, named `item`. */
 function compileRows (
-  { table, args, condition }: Source, of: Statement, value: (alias: string) => string, bound?: number
+  { table, args, condition, written }: Source, of: Statement, value: (alias: string) => string, bound?: number
 ): string {
   const alias = newAlias(of)
   const columnOf = (name: unknown): string => `${alias}.${quote(String(name))}`
+  const from = written === undefined
+    ? tableName(table)
+    : `json_populate_recordset(NULL::${tableName(table)}, ${parameter(of, written, text)}::json)`
   const where = all([
     compileWhere((args['where'] ?? {}) as Json, table, alias, of),
-    compileFilter(table, alias, of),
+    written === undefined ? compileFilter(table, alias, of) : 'true',
     condition?.(alias) ?? 'true'
   ])
   const distinct = list(args['distinct_on']).map(columnOf)
@@ -51,7 +62,7 @@ function compileRows (
   const offset = args['offset'] ?? null
   return [
     `SELECT ${distinct.length === 0 ? '' : `DISTINCT ON (${distinct.join(', ')}) `}${value(alias)} AS item`,
-    `FROM ${tableName(table)} ${alias} WHERE ${where}`,
+    `FROM ${from} ${alias} WHERE ${where}`,
     order.length === 0 ? '' : `ORDER BY ${order.join(', ')}`,
     bounds.length === 0 ? '' : `LIMIT ${parameter(of, String(Math.min(...bounds)), integer)}`,
     offset === null ? '' : `OFFSET ${parameter(of, offset, bigInteger)}`
@@ -77,13 +88,20 @@ function compileRow (fields: Selected[], table: TrackedTable, alias: string, of:
     const source: Source = { table: target, args, condition }
     if (relationship.name !== name) return compileAggregate(fields, source, of)
     if (kind === 'array') return compileList(fields, source, of)
-    return `(${compileRows(source, of, inner => compileRow(fields, target, inner, of))} LIMIT 1)`
+    return compileOne(fields, source, of)
   })
 }
 
-function compileList (fields: Selected[], source: Source, of: Statement): string {
+/** Compiles a query for one row as a JSON object. */
+export function compileOne (fields: Selected[], source: Source, of: Statement): string {
+  return `(${compileRows(source, of, alias => compileRow(fields, source.table, alias, of))} LIMIT 1)`
+}
+
+/** Compiles a query for rows as a JSON array. */
+export function compileList (fields: Selected[], source: Source, of: Statement): string {
   const { role } = of.session
-  const bound = role === 'admin' ? undefined : source.table.permissions.select.get(role)?.limit
+  const isBounded = role !== 'admin' && source.written === undefined
+  const bound = isBounded ? source.table.permissions.select.get(role)?.limit : undefined
   const rows = compileRows(source, of, alias => compileRow(fields, source.table, alias, of), bound)
   return `(SELECT coalesce(json_agg(r.item), '[]') FROM (${rows}) r)`
 }
@@ -95,8 +113,8 @@ function compileCount ({ args }: Selected): string {
   return `count(${args['distinct'] === true ? 'DISTINCT ' : ''}${counted})`
 }
 
-/** `<table>_aggregate`: the limit of a permission holds for its nodes, and not for its count. */
-function compileAggregate (fields: Selected[], source: Source, of: Statement): string {
+/** Compiles a query for `<table>_aggregate`. The limit of a permission holds for its nodes, and not for its count. */
+export function compileAggregate (fields: Selected[], source: Source, of: Statement): string {
   return compileObject(fields, ({ name, fields }) => {
     if (name === 'nodes') return compileList(fields, source, of)
     const counts = fields.map(field => [
@@ -106,54 +124,19 @@ function compileAggregate (fields: Selected[], source: Source, of: Statement): s
   })
 }
 
-async function run (db: Connection, sql: string, { params }: Statement): Promise<string | null> {
-  const { rows } = await db.query<{ json: string | null }>(`SELECT (${sql})::text AS json`, params)
-  return rows[0]?.json ?? null
-}
-
-/** Runs `<table>`; the answer is JSON. */
-export async function selectRows (
-  db: Connection, table: TrackedTable, session: Session, { args, fields }: Selected
-): Promise<string> {
-  const of = newStatement(session)
-  return String(await run(db, compileList(fields, { table, args }, of), of))
-}
-
-/** Runs `<table>_aggregate`; the answer is JSON. */
-export async function selectAggregate (
-  db: Connection, table: TrackedTable, session: Session, { args, fields }: Selected
-): Promise<string> {
-  const of = newStatement(session)
-  return String(await run(db, compileAggregate(fields, { table, args }, of), of))
-}
-
 /** Compiles the condition that a row has this primary key. */
 export function compileKey ({ columns, primaryKey }: TrackedTable, alias: string, key: Json, of: Statement): string {
   return all(columns.filter(({ name }) => primaryKey.includes(name))
     .map(column => `${alias}.${quote(column.name)} = ${parameter(of, key[column.name], column)}`))
 }
 
-/** Runs `<table>_by_pk`; the answer is JSON. */
-export async function selectByPk (
-  db: Connection, table: TrackedTable, session: Session, { args, fields }: Selected
-): Promise<string> {
-  const of = newStatement(session)
-  const source: Source = { table, args: {}, condition: alias => compileKey(table, alias, args, of) }
-  return String(await run(db, compileRows(source, of, alias => compileRow(fields, table, alias, of)), of))
-}
-
 /**
- * Reads rows that a mutation has written, and what is related to them now.
+ * Runs a query that gives one JSON value.
  *
- * @param written - the rows as a JSON array
- * @returns a JSON array of what the client selects
+ * @returns the JSON, as PostgreSQL writes it
  */
-export async function selectWritten (
-  db: Connection, table: TrackedTable, session: Session, fields: Selected[], written: string
-): Promise<string[]> {
+export async function runQuery (db: Connection, session: Session, compile: (of: Statement) => string): Promise<string> {
   const of = newStatement(session)
-  of.params.push(written)
-  const sql = `SELECT ${compileRow(fields, table, 't', of)}::text AS json FROM json_populate_recordset(NULL::${tableName(table)}, $1::json) t`
-  const { rows } = await db.query<{ json: string }>(sql, of.params)
-  return rows.map(({ json }) => json)
+  const { rows } = await db.query<{ json: string | null }>(`SELECT ${compile(of)}::text AS json`, of.params)
+  return rows[0]?.json ?? 'null'
 }

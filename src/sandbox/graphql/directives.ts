@@ -4,7 +4,7 @@ import { invalidInput } from './given.ts'
 import { readFields } from './input.ts'
 import type { InputContext } from './input.ts'
 
-const condition = [{ name: 'if', type: new GraphQLNonNull(GraphQLBoolean), defaultValue: undefined, extensions: {} }]
+const condition = [{ name: 'if', type: new GraphQLNonNull(GraphQLBoolean), defaultValue: undefined, astNode: undefined }]
 
 /** The directives that Hasura knows, by where they may stand. */
 const places = { selection: ['include', 'skip'], query: ['cached'], mutation: [], subscription: [] }

@@ -1,5 +1,5 @@
 import {
-  getNullableType, isEnumType, isInputObjectType, isListType, isNonNullType, isTypeSubTypeOf, Kind
+  getNamedType, getNullableType, isEnumType, isInputObjectType, isListType, isNonNullType, isTypeSubTypeOf, Kind
 } from 'graphql'
 import type {
   GraphQLArgument, GraphQLEnumType, GraphQLInputField, GraphQLInputObjectType, GraphQLInputType, GraphQLSchema
@@ -7,23 +7,15 @@ import type {
 import type { Json } from '../json.ts'
 import { elementsOf, fieldsOf, invalidInput, isNull, mismatch } from './given.ts'
 import type { Given, Variables } from './given.ts'
-import { readScalar } from './scalars.ts'
+import { readColumn, readLimit, readOffset, readScalar } from './scalars.ts'
 
 /** The request whose input is read. */
 export interface InputContext { schema: GraphQLSchema, variables: Variables }
 
 /** Checks a value and turns it into JSON. */
-export type Reader = (given: Given, path: string, context: InputContext) => unknown
+type Reader = (given: Given, path: string, context: InputContext) => unknown
 
-/** How Hasura reads an argument or an input field, where its GraphQL type does not tell. */
-// A type, because graphql-js wants an index signature.
-export type InputExtensions = {
-  read?: Reader
-  /** Whether null is refused although the field may be left out. */
-  rejectsNull?: boolean
-}
-
-type Definition = Pick<GraphQLArgument | GraphQLInputField, 'name' | 'type' | 'defaultValue' | 'extensions'>
+type Definition = Pick<GraphQLArgument | GraphQLInputField, 'name' | 'type' | 'defaultValue' | 'astNode'>
 
 /** GraphQL specification, section 5.8.5: a nullable variable fits a non-null place if one of them has a default. */
 function resolveVariable (
@@ -41,7 +33,7 @@ function resolveVariable (
 }
 
 /** Reads a list; a single value is a list of one. */
-export function listOf (item: GraphQLInputType, read: Reader): Reader {
+function listOf (item: GraphQLInputType, read: Reader): Reader {
   return (given, path, context) => {
     if (isNull(given)) throw invalidInput('expected a list, but found null', path)
     return (elementsOf(given) ?? [given]).map((element, index) => {
@@ -82,6 +74,25 @@ function readerOf (type: GraphQLInputType): Reader {
   return (given, path, { variables }) => readScalar(nullable.name, given, path, variables)
 }
 
+/** The directives of a definition in our SDL, by name, with their argument. */
+function hintsOf ({ astNode }: Definition): Map<string, string> {
+  return new Map(astNode?.directives?.map(({ name, arguments: [argument] = [] }) => (
+    [name.value, argument?.value.kind === Kind.STRING ? argument.value.value : '']
+  )))
+}
+
+/** Chooses how a value is read: by its type, unless a directive says otherwise. */
+function chooseReader (type: GraphQLInputType, hints: Map<string, string>): Reader {
+  if (hints.has('limit')) return readLimit
+  if (hints.has('offset')) return readOffset
+  const column = hints.get('column') ?? hints.get('columns')
+  if (column === undefined) return readerOf(type)
+  const { name } = getNamedType(type)
+  const read: Reader = (given, path, { variables }) => readColumn(column, name, given, path, variables)
+  const nullable = getNullableType(type)
+  return hints.has('columns') && isListType(nullable) ? listOf(nullable.ofType, read) : read
+}
+
 /**
  * Reads arguments, or the fields of an input object.
  *
@@ -91,7 +102,8 @@ export function readFields (
   definitions: readonly Definition[], fields: ReadonlyMap<string, Given>, path: string, context: InputContext
 ): Json {
   const read: Json = {}
-  for (const { name, type, defaultValue, extensions } of definitions) {
+  for (const definition of definitions) {
+    const { name, type, defaultValue } = definition
     const given = fields.get(name)
     const at = `${path}.${name}`
     if (given === undefined) {
@@ -99,9 +111,10 @@ export function readFields (
       else if (isNonNullType(type)) throw invalidInput(`missing required field '${name}'`, at)
       continue
     }
-    const { read: reader = readerOf(type), rejectsNull = isNonNullType(type) }: InputExtensions = extensions
+    const hints = hintsOf(definition)
+    const acceptsNull = !isNonNullType(type) && !hints.has('notNull')
     const resolved = resolveVariable(given, type, defaultValue !== undefined, at, context)
-    read[name] = isNull(resolved) && !rejectsNull ? null : reader(resolved, at, context)
+    read[name] = isNull(resolved) && acceptsNull ? null : chooseReader(type, hints)(resolved, at, context)
   }
   return read
 }

@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { GraphQLFieldConfigArgumentMap, GraphQLOutputType } from 'graphql'
 import type { Session } from '../auth/authenticate.ts'
 import type { Connection } from '../database/connection.ts'
 import type { Selected } from '../database/select.ts'
@@ -10,16 +9,16 @@ export interface RootContext {
   headers: IncomingHttpHeaders
   /** The document of the client. */
   query: string
-  /** A connection: of a mutation, in a transaction. */
+  /** A connection. For a mutation of tables, it is in a transaction. */
   db: Connection
-  /** Takes the cookies that reach the client. */
+  /** Collects the cookies for the client. */
   cookies: string[]
 }
 
 /** A field of the query root or the mutation root. */
 export interface RootField {
-  type: GraphQLOutputType
-  args?: GraphQLFieldConfigArgumentMap
+  /** Its arguments and type: `(id: Int!): user`. */
+  sdl: string
   /** Whether it calls an action, which no transaction can undo. */
   isAction?: boolean
   /** Returns JSON. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { buildASTSchema, isIntrospectionType, isSpecifiedScalarType, Kind, parse } from 'graphql'
+import { buildASTSchema, isIntrospectionType, isScalarType, Kind, parse, printType } from 'graphql'
 import type { DefinitionNode, GraphQLField, GraphQLNamedType, ObjectTypeDefinitionNode } from 'graphql'
 
 /** Scalars of PostgreSQL, which the types of an action may use without declaring them. */
@@ -14,8 +14,10 @@ export interface ActionDeclaration { kind: 'query' | 'mutation', field: GraphQLF
 export interface ActionDeclarations {
   /** @throws Error that names an action that is not declared, or what the sandbox does not support in it */
   declarationOf: (action: string) => ActionDeclaration
-  /** The types that actions use, and PostgreSQL's scalars. */
-  types: GraphQLNamedType[]
+  /** The types of the actions in SDL, without scalars. */
+  types: string
+  /** The names of the scalars that actions may use, besides GraphQL's own. */
+  scalars: string[]
 }
 
 /** Hasura's CLI writes `type Mutation` or `type Query` for each action. In SDL, only the first may define it. */
@@ -45,6 +47,8 @@ export function readActionDeclarations (file: string): ActionDeclarations {
     ]
   })
   const roots = { query: schema.getQueryType(), mutation: schema.getMutationType() }
+  const isRoot = (type: GraphQLNamedType): boolean => type === roots.query || type === roots.mutation
+  const types = Object.values(schema.getTypeMap()).filter(type => !isIntrospectionType(type) && !isRoot(type))
 
   return {
     declarationOf: (action) => {
@@ -58,8 +62,7 @@ export function readActionDeclarations (file: string): ActionDeclarations {
       }
       throw new Error(`The action ${action} is not declared in ${file}`)
     },
-    types: Object.values(schema.getTypeMap()).filter(type => (
-      !isIntrospectionType(type) && !isSpecifiedScalarType(type) && type !== roots.query && type !== roots.mutation
-    ))
+    types: types.filter(type => !isScalarType(type)).map(printType).join('\n'),
+    scalars: types.filter(isScalarType).map(({ name }) => name)
   }
 }

@@ -1,10 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { GraphQLNamedType } from 'graphql'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { readActionDeclarations } from './action-declarations.ts'
-import type { ActionDeclaration } from './action-declarations.ts'
+import type { ActionDeclaration, ActionDeclarations } from './action-declarations.ts'
 import { actionsSchema } from './action-metadata.ts'
 import type { ActionMetadata } from './action-metadata.ts'
 import { check, isEmpty } from './check.ts'
@@ -13,11 +12,9 @@ import type { TableMetadata } from './table-metadata.ts'
 
 export type Action = ActionMetadata & ActionDeclaration
 
-export interface Metadata {
+export interface Metadata extends Pick<ActionDeclarations, 'types' | 'scalars'> {
   tables: TableMetadata[]
   actions: Action[]
-  /** The types of the actions. */
-  types: GraphQLNamedType[]
 }
 
 function readYaml (file: string): unknown {
@@ -58,10 +55,11 @@ export function loadMetadata (folder: string): Metadata {
   check(z.strictObject({ version: z.literal(3) }), readYaml(versionFile), versionFile)
   const file = join(folder, 'actions.yaml')
   const { actions } = check(actionsSchema, readYaml(file), file)
-  const { declarationOf, types } = readActionDeclarations(join(folder, 'actions.graphql'))
+  const { declarationOf, types, scalars } = readActionDeclarations(join(folder, 'actions.graphql'))
   return {
     tables: readTables(join(folder, 'databases', 'databases.yaml')),
     actions: actions.map(action => ({ ...action, ...declarationOf(action.name) })),
-    types
+    types,
+    scalars
   }
 }

@@ -1,0 +1,142 @@
+import type { Column, TrackedTable } from '../database/catalogue.ts'
+import { accessOf, grantedColumns, readableColumns, readableRelationships } from '../database/permissions.ts'
+import { comparisons, patternMatches } from '../database/where.ts'
+
+/** The GraphQL types that are not named like PostgreSQL's. */
+const renamed: Record<string, string> = {
+  text: 'String', varchar: 'String', int4: 'Int', bool: 'Boolean', float4: 'Float', int8: 'bigint', int2: 'smallint'
+}
+const textTypes = ['text', 'varchar', 'bpchar', 'citext']
+const numericTypes = ['int2', 'int4', 'int8', 'float4', 'float8', 'numeric']
+
+/** Returns the name of the GraphQL scalar for a PostgreSQL type or the elements of an array. */
+export function scalarNamed (pgType: string): string {
+  const name = pgType.replace(/^_/, '')
+  return renamed[name] ?? name
+}
+
+function typeOf (pgType: string): string {
+  return pgType.startsWith('_') ? `[${scalarNamed(pgType)}!]` : scalarNamed(pgType)
+}
+
+function comparisonName (pgType: string): string {
+  return `${scalarNamed(pgType)}${pgType.startsWith('_') ? '_array' : ''}_comparison_exp`
+}
+
+/** Writes the definition of a type. One without fields has no braces. */
+export function define (kind: 'type' | 'input' | 'enum', name: string, fields: string[]): string {
+  return `${kind} ${name}${fields.length === 0 ? '' : ` { ${fields.join('\n')} }`}`
+}
+
+/** The operators on columns of a PostgreSQL type. */
+function comparisonSdl (pgType: string): string {
+  const type = typeOf(pgType)
+  const operators = [...Object.keys(comparisons), ...(textTypes.includes(pgType) ? Object.keys(patternMatches) : [])]
+  return define('input', comparisonName(pgType), [
+    ...operators.map(operator => `${operator}: ${type} @notNull @column(type: "${pgType}")`),
+    ...['_in', '_nin'].map(operator => `${operator}: [${type}!] @notNull @columns(type: "${pgType}")`),
+    '_is_null: Boolean @notNull'
+  ])
+}
+
+function columnInput ({ name, type, notNull }: Column): string {
+  return `${name}: ${typeOf(type)} @column(type: "${type}")${notNull ? ' @notNull' : ''}`
+}
+
+function keyInputs ({ columns, primaryKey }: TrackedTable): string[] {
+  return columns.filter(({ name }) => primaryKey.includes(name))
+    .map(({ name, type }) => `${name}: ${typeOf(type)}! @column(type: "${type}")`)
+}
+
+/** The arguments of a field `<table>_by_pk`, without brackets. */
+export function keyArguments (table: TrackedTable): string {
+  return keyInputs(table).join(' ')
+}
+
+/** The arguments of a field that selects rows. */
+export function selectArguments ({ graphqlName: name }: TrackedTable): string {
+  return `(distinct_on: [${name}_select_column!] limit: Int @limit offset: Int @offset order_by: [${name}_order_by!] `
+    + `where: ${name}_bool_exp)`
+}
+
+function relationshipFields (table: TrackedTable, role: string): string[] {
+  return readableRelationships(table, role).flatMap(({ name, kind, target, from }) => {
+    const { select } = accessOf(target, role)
+    const type = target.graphqlName
+    if (kind === 'array') {
+      const args = selectArguments(target)
+      const aggregate = select?.allow_aggregations ? [`${name}_aggregate${args}: ${type}_aggregate!`] : []
+      return [`${name}${args}: [${type}!]!`, ...aggregate]
+    }
+    // A filter may hide the row that the foreign key promises.
+    const isUnfiltered = Object.keys(select?.filter ?? {}).length === 0
+    const isCertain = isUnfiltered && table.columns.some(column => column.name === from && column.notNull)
+    return [`${name}: ${type}${isCertain ? '!' : ''}`]
+  })
+}
+
+function outputTypes (table: TrackedTable, role: string): string[] {
+  const name = table.graphqlName
+  const columns = readableColumns(table, role).map(({ name, type, notNull }) => `${name}: ${typeOf(type)}${notNull ? '!' : ''}`)
+  const returning = accessOf(table, role).select ? [`returning: [${name}!]!`] : []
+  return [
+    define('type', name, [...columns, ...relationshipFields(table, role)]),
+    define('type', `${name}_aggregate`, [`aggregate: ${name}_aggregate_fields`, `nodes: [${name}!]!`]),
+    define('type', `${name}_aggregate_fields`, [`count(columns: [${name}_select_column!] distinct: Boolean): Int!`]),
+    define('type', `${name}_mutation_response`, ['affected_rows: Int!', ...returning])
+  ]
+}
+
+function inputTypes (table: TrackedTable, role: string): string[] {
+  const name = table.graphqlName
+  const { insert, update } = accessOf(table, role)
+  const [readable, updatable] = [readableColumns(table, role), grantedColumns(table, update)]
+  const namesOf = (columns: Column[]): string[] => columns.map(({ name }) => name)
+  return [
+    define('input', `${name}_bool_exp`, [
+      ...['_and', '_or'].map(operator => `${operator}: [${name}_bool_exp!] @notNull`),
+      `_not: ${name}_bool_exp @notNull`,
+      ...readable.map(({ name, type }) => `${name}: ${comparisonName(type)} @notNull`),
+      ...readableRelationships(table, role).map(({ name, target }) => `${name}: ${target.graphqlName}_bool_exp @notNull`)
+    ]),
+    define('input', `${name}_order_by`, namesOf(readable).map(column => `${column}: order_by`)),
+    define('enum', `${name}_select_column`, namesOf(readable)),
+    define('input', `${name}_pk_columns_input`, keyInputs(table)),
+    define('input', `${name}_insert_input`, grantedColumns(table, insert).map(columnInput)),
+    define('input', `${name}_set_input`, updatable.map(columnInput)),
+    define('input', `${name}_inc_input`, updatable.filter(({ type }) => numericTypes.includes(type)).map(columnInput)),
+    define('enum', `${name}_constraint`, table.constraints),
+    define('enum', `${name}_update_column`, namesOf(updatable)),
+    define('input', `${name}_on_conflict`, [
+      `constraint: ${name}_constraint!`,
+      `update_columns: [${name}_update_column!]! = []`,
+      `where: ${name}_bool_exp @notNull`
+    ])
+  ]
+}
+
+/** The arguments of an update that say what it changes. */
+export function changeArguments (table: TrackedTable, role: string): string {
+  const name = table.graphqlName
+  const columns = grantedColumns(table, accessOf(table, role).update)
+  const inc = columns.some(({ type }) => numericTypes.includes(type)) ? `_inc: ${name}_inc_input @notNull ` : ''
+  return columns.length === 0 ? '' : `${inc}_set: ${name}_set_input @notNull `
+}
+
+/**
+ * Writes the types of the tables as one role sees them.
+ *
+ * Directives say how a value is read where its type does not tell: `@column` and `@columns` as one or several values of
+ * a column of a PostgreSQL type, `@notNull` that it may be left out but not be null.
+ *
+ * @returns SDL, which may also define types that the role does not reach
+ */
+export function tableSdl (tables: TrackedTable[], role: string): string {
+  const types = tables.flatMap(({ columns }) => columns.map(({ type }) => type))
+  const comparisonsByName = new Map(types.map(type => [comparisonName(type), comparisonSdl(type)]))
+  return [
+    'enum order_by { asc asc_nulls_first asc_nulls_last desc desc_nulls_first desc_nulls_last }',
+    ...comparisonsByName.values(),
+    ...tables.flatMap(table => [...outputTypes(table, role), ...inputTypes(table, role)])
+  ].join('\n')
+}

@@ -36,6 +36,7 @@ async function adapt (t: Test, { pages, data, prepare }: Adaption) {
     for (const command of commands) await run(cwd, command, env)
     await close()
   }
+  await run(cwd, 'npx tsc -b --noCheck')
   const url = await scratchSandbox(t, cwd, data)
   const ask = async (query: string, options: RequestOptions = {}) => {
     const body = await request(url, query, options)

@@ -16,8 +16,10 @@ const varying: Array<[RegExp, string]> = [
   [/\b\d{10}\b/g, '<time>']
 ]
 
+/** Output that can be compared: without what varies, and without the white space of JSON. */
 function normalize (output: string): string {
-  return varying.reduce((text, [pattern, name]) => text.replaceAll(pattern, name), output.trim())
+  const text = output.startsWith('{"') ? JSON.stringify(JSON.parse(output)) : output.trim()
+  return varying.reduce((text, [pattern, name]) => text.replaceAll(pattern, name), text)
 }
 
 /** Opens a shell. Returns a function that runs commands in it, one after the other, and returns what they print. */

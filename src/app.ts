@@ -10,7 +10,6 @@ import clientAddress from './throttle/client-address.ts'
 import config from './config.ts'
 import type { Environment } from './config.ts'
 import callers from './http/caller.ts'
-import connections from './http/connections.ts'
 import digest from './throttle/digest.ts'
 import hasura from './hasura/hasura.ts'
 import { parseEndpoint } from './hasura/connection.ts'
@@ -20,8 +19,9 @@ import jwt from './jwt/jwt.ts'
 import { readJwtSecret } from './jwt/jwt-secret.ts'
 import metrics from './metrics.ts'
 import password from './password/password.ts'
-import readiness from './http/health.ts'
+import health from './http/health.ts'
 import requestLog from './http/request-log.ts'
+import shutdown from './http/shutdown.ts'
 import throttle from './throttle/throttle.ts'
 
 export { serverOptions } from './http/http.ts'
@@ -36,7 +36,7 @@ async function app (fastify: FastifyInstance, { env }: { env: Environment }): Pr
     env, parsers: { HASURA_GRAPHQL_ENDPOINT: parseEndpoint, HASURA_GRAPHQL_JWT_SECRET: readJwtSecret }
   })
   await fastify.register(metrics)
-  await fastify.register(connections)
+  await fastify.register(shutdown)
   await fastify.register(callerGone)
   await fastify.register(requestLog)
   await fastify.register(http)
@@ -50,7 +50,7 @@ async function app (fastify: FastifyInstance, { env }: { env: Environment }): Pr
   await fastify.register(blocklist)
   await fastify.register(jwt, { claimsOf })
   await fastify.register(jwks)
-  await fastify.register(readiness)
+  await fastify.register(health)
 
   await fastify.register(signup)
   await fastify.register(login)

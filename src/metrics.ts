@@ -8,15 +8,21 @@ import { ConfigError } from './config.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Where every plugin registers what it counts and times, in Prometheus' text format on `METRICS_PORT`. */
+    /** The registry in which every plugin registers its counters and histograms, served on `METRICS_PORT`. */
     metrics: Registry
   }
 }
 
-/** Upper bounds of the histograms, in seconds: from what costs nothing to what a caller has given up on. */
+/** Upper bounds of the histograms in seconds: from a refusal without work to the time at which Hasura gives up. */
 export const buckets = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30]
 
-/** `fastify.metrics`, on a port of its own: figures of the operator's are not for whoever reaches the webhook. */
+/** Failures of `listen` that concern `METRICS_PORT`, by their code. */
+const portProblems: Record<string, string> = {
+  EADDRINUSE: 'is in use by another process: set it to a free port',
+  EACCES: 'needs more privileges: set it to 1024 or higher'
+}
+
+/** `fastify.metrics`, served on a port of its own: callers of the webhook must not see them. */
 async function metrics (fastify: FastifyInstance): Promise<void> {
   const registry = new Registry()
   fastify.decorate('metrics', registry)
@@ -41,9 +47,8 @@ async function metrics (fastify: FastifyInstance): Promise<void> {
     try {
       await once(server.listen(port, host), 'listening')
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code === 'EADDRINUSE') throw new ConfigError('METRICS_PORT', 'is taken by another process: set it to a free one')
-      throw error
+      const problem = portProblems[String((error as NodeJS.ErrnoException).code)]
+      throw problem === undefined ? error : new ConfigError('METRICS_PORT', problem)
     }
     const { port: listening } = server.address() as AddressInfo
     fastify.log.info(`Metrics on port ${listening} of HOST, at /metrics`)

@@ -1,57 +1,58 @@
-import { readEnvironment } from './env-file.ts'
 import { lookup } from 'node:dns/promises'
-import { setTimeout as after } from 'node:timers/promises'
 import Fastify from 'fastify'
 import app, { serverOptions } from './app.ts'
 import { ConfigError } from './config.ts'
+import { readEnvironment } from './env-file.ts'
 
-/** A mistake of the operator is one line; anything else is a bug, and keeps its stack. */
+/** Failures of `listen` and `lookup` that the operator can fix, by their code. */
+const remedies: Record<string, string> = {
+  EADDRINUSE: 'PORT is in use by another process: set it to a free port',
+  EACCES: 'PORT needs more privileges: set it to 1024 or higher',
+  EADDRNOTAVAIL: 'HOST is not an address of this machine: set it to one that is, or to 0.0.0.0',
+  ENOTFOUND: 'Cannot resolve HOST: set it to an address or a name that resolves',
+  EAI_AGAIN: 'Cannot resolve HOST: the DNS server does not answer'
+}
+
+/** Ends the process. The operator's mistakes are one line each; anything else is a bug and keeps its stack. */
 function fail (error: unknown): never {
-  const { code } = error as NodeJS.ErrnoException
-  if (error instanceof ConfigError) console.error(error.message)
-  else if (code === 'EADDRINUSE') console.error('PORT is taken by another process: set it to a free one')
-  else if (code === 'EADDRNOTAVAIL') console.error('HOST is not an address of this machine')
-  else if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') console.error('HOST is a name whose address cannot be found')
-  else console.error(error)
+  const { code = '', message } = error as NodeJS.ErrnoException
+  console.error(error instanceof ConfigError ? message : remedies[code] ?? error)
   process.exit(1)
 }
 
 const server = Fastify(serverOptions())
 
-async function end (signal: string): Promise<void> {
+async function shutDown (signal: string): Promise<void> {
   const { SHUTDOWN_DELAY_SECONDS: delay, SHUTDOWN_GRACE_SECONDS: grace } = server.config
-  server.log.info(`${signal}: finishing the requests under way`)
-  server.drain()
-  await after(delay * 1000)
+  server.log.info(`${signal}: finishing the requests in progress`)
   setTimeout(() => {
-    server.log.error('SHUTDOWN_GRACE_SECONDS have passed: requests under way are cut off')
+    server.log.error('SHUTDOWN_GRACE_SECONDS have passed: closing the connections of unfinished requests')
     process.exit(1)
-  }, grace * 1000).unref()
-  await server.close()
+  }, (delay + grace) * 1000).unref()
+  await server.shutDown()
   process.exit(0)
 }
 
-/** Milliseconds in which a second signal is the first one again: npm hands on what Ctrl-C has sent to all already. */
-const oneSignal = 1000
+/** Ctrl-C reaches npm and this process, and npm passes it on: a second signal within this time is the same one. */
+const duplicateSignalMs = 1000
 
-let endedAt: number | undefined
+let signalledAt: number | undefined
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  // Before it listens, too: as process 1 of a container it would else be ignored.
+  // Registered before listening: process 1 of a container ignores signals without a listener.
   process.on(signal, () => {
-    if (endedAt !== undefined) {
-      if (performance.now() - endedAt > oneSignal) process.exit(1)
+    if (signalledAt !== undefined) {
+      if (performance.now() - signalledAt > duplicateSignalMs) process.exit(1)
       return
     }
     if (!server.server.listening) process.exit(0)
-    endedAt = performance.now()
-    end(signal).catch(fail)
+    signalledAt = performance.now()
+    shutDown(signal).catch(fail)
   })
 }
 
 try {
   await server.register(app, { env: readEnvironment() })
-  // One address: of the name localhost Fastify listens on all, but on the others with servers of its own, which have
-  // none of our time limits and of whose connections we hear nothing.
+  // Fastify listens on every address of the name localhost, but only its main server has the time limits.
   const { address: host } = await lookup(server.config.HOST)
   await server.listen({ host, port: server.config.PORT })
 } catch (error) {

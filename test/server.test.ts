@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { setTimeout as after } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
@@ -10,14 +11,18 @@ import { compiled, listening, said, start } from './support/process.ts'
 import { temporaryFolder } from './support/folders.ts'
 import { failure, hasuraOf, serverOf, settings } from './support/service.ts'
 
-// Each starts a process of its own, most of whose time is the loader's.
+// Each test starts a process.
 t.jobs = 2
 
-/** A Hasura that answers when the test says so. */
+/** A Hasura that answers `UserByEmail` when the test says so. */
 async function slowHasura (t: Test) {
   const waiting: Array<() => void> = []
-  const hasura = await serverOf(t, (_request, response) => {
-    waiting.push(() => response.end('{"data":{"user":[]}}'))
+  const hasura = await serverOf(t, (request, response) => {
+    const answer = (): void => { response.end('{"data":{"user":[]}}') }
+    void text(request).then((body) => {
+      if (body.includes('UserByEmail')) waiting.push(answer)
+      else answer()
+    })
   })
   return { hasura, waiting }
 }
@@ -38,11 +43,11 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   })
 }
 
-t.test('a request under way when it is told to end is answered, and its connection does not hold the process', { buffered: true }, async (t) => {
+t.test('on SIGTERM a request in progress is answered, and its kept-alive connection is closed', { buffered: true }, async (t) => {
   const { hasura, waiting } = await slowHasura(t)
   const { child } = start(t, { ...settings, PORT: '0', HASURA_GRAPHQL_ENDPOINT: hasura })
   const url = await listening(child)
-  // fetch keeps the connection open, as Hasura does.
+  // fetch keeps the connection open, like Hasura.
   const response = login(url)
   while (waiting.length === 0) await after(10)
   child.kill('SIGTERM')
@@ -53,8 +58,8 @@ t.test('a request under way when it is told to end is answered, and its connecti
   t.strictSame(await once(child, 'exit'), [0, null])
 })
 
-t.test('readiness goes first, then the listener, and requests in between are answered', { buffered: true }, async (t) => {
-  const { url: hasura } = await hasuraOf(t, { UserByEmail: { data: { user: [] } }, Ready: { data: { user: [] } } })
+t.test('readiness ends first, then the listener, and requests in between are answered', { buffered: true }, async (t) => {
+  const { url: hasura } = await hasuraOf(t, { UserByEmail: { data: { user: [] } } })
   const { child } = start(t, { ...settings, PORT: '0', HASURA_GRAPHQL_ENDPOINT: hasura, SHUTDOWN_DELAY_SECONDS: '1' })
   const url = await listening(child)
   t.equal((await fetch(`${url}/readyz`)).status, 200)
@@ -68,7 +73,7 @@ t.test('readiness goes first, then the listener, and requests in between are ans
   t.strictSame(await once(child, 'exit'), [0, null])
 })
 
-t.test('what does not finish within the grace is cut off, and the exit code says so', { buffered: true }, async (t) => {
+t.test('after the grace unfinished requests are cut off, and the exit code is 1', { buffered: true }, async (t) => {
   const { hasura, waiting } = await slowHasura(t)
   const { child } = start(t, { ...settings, PORT: '0', HASURA_GRAPHQL_ENDPOINT: hasura, SHUTDOWN_GRACE_SECONDS: '1' })
   const url = await listening(child)
@@ -80,7 +85,7 @@ t.test('what does not finish within the grace is cut off, and the exit code says
 })
 
 for (const signals of [['SIGTERM', 'SIGTERM'], ['SIGTERM', 'SIGINT']] as const) {
-  t.test(`${signals.join(' and ')}, a second later, end it at once`, { buffered: true }, async (t) => {
+  t.test(`${signals.join(' and ')} a second later end the process at once`, { buffered: true }, async (t) => {
     const { child } = start(t, { ...settings, PORT: '0', SHUTDOWN_DELAY_SECONDS: '300' })
     const ended = once(child, 'exit')
     const finishing = said(child, /(SIGTERM: finishing)/)
@@ -93,7 +98,7 @@ for (const signals of [['SIGTERM', 'SIGTERM'], ['SIGTERM', 'SIGINT']] as const) 
   })
 }
 
-t.test('one signal that comes twice, as it does through npm, cuts nothing off', { buffered: true }, async (t) => {
+t.test('a signal that arrives twice, as through npm, cuts nothing off', { buffered: true }, async (t) => {
   const { hasura, waiting } = await slowHasura(t)
   const { child } = start(t, { ...settings, PORT: '0', HASURA_GRAPHQL_ENDPOINT: hasura })
   const finishing = said(child, /(SIGINT: finishing)/)
@@ -108,8 +113,8 @@ t.test('one signal that comes twice, as it does through npm, cuts nothing off', 
   t.strictSame(await once(child, 'exit'), [0, null])
 })
 
-t.test('told to end while it starts, it ends', { buffered: true }, async (t) => {
-  // Redis takes the connection and says nothing, which keeps the start waiting for a while.
+t.test('a signal during the start ends the process', { buffered: true }, async (t) => {
+  // A Redis that accepts the connection and does not answer delays the start.
   const silent = createServer().listen(0, '127.0.0.1')
   await once(silent, 'listening')
   t.teardown(() => silent.close())
@@ -121,7 +126,7 @@ t.test('told to end while it starts, it ends', { buffered: true }, async (t) => 
   t.strictSame(await once(child, 'exit'), [0, null])
 })
 
-t.test('connections that bring no whole request do not keep it from ending', { buffered: true }, async (t) => {
+t.test('connections without a complete request do not delay the end', { buffered: true }, async (t) => {
   const { child } = start(t, { ...settings, PORT: '0', SHUTDOWN_GRACE_SECONDS: '300' })
   const url = new URL(await listening(child))
   const begun = ['', 'POST /login HTTP/1.1\r\nHos', [
@@ -142,7 +147,7 @@ t.test('connections that bring no whole request do not keep it from ending', { b
   t.strictSame(await once(child, 'exit'), [0, null])
 })
 
-t.test('where localhost is two addresses, it listens on the first', { buffered: true }, async (t) => {
+t.test('if localhost has two addresses, the service listens on the first', { buffered: true }, async (t) => {
   const addresses = JSON.stringify([{ address: '127.0.0.1', family: 4 }, { address: '127.0.0.2', family: 4 }])
   const resolver = `
     import dns, { promises } from 'node:dns'
@@ -162,7 +167,7 @@ t.test('where localhost is two addresses, it listens on the first', { buffered: 
   await t.rejects(fetch(`http://127.0.0.2:${port}/healthz`), { cause: { code: 'ECONNREFUSED' } })
 })
 
-t.test('metrics are on a port of their own', { buffered: true }, async (t) => {
+t.test('metrics are served on a port of their own', { buffered: true }, async (t) => {
   const { url: hasura } = await hasuraOf(t, { UserByEmail: { data: { user: [] } } })
   const { child } = start(t, { ...settings, PORT: '0', METRICS_PORT: '0', HASURA_GRAPHQL_ENDPOINT: hasura })
   const port = said(child, /Metrics on port (\d+) of HOST, at \/metrics/)
@@ -179,34 +184,39 @@ t.test('metrics are on a port of their own', { buffered: true }, async (t) => {
   t.strictSame(await once(child, 'exit'), [0, null])
 })
 
-t.test('an empty variable is an unset one, and the .env file fills it', { buffered: true }, async (t) => {
+t.test('it reads a .env file, and variables of the process win unless they are empty', { buffered: true }, async (t) => {
   const cwd = temporaryFolder(t)
-  writeFileSync(join(cwd, '.env'), Object.entries(settings).map(([name, value]) => `${name}='${value}'`).join('\n'))
+  const lines = Object.entries({ ...settings, PORT: 'not-a-port' }).map(([name, value]) => `${name}='${value}'`)
+  writeFileSync(join(cwd, '.env'), lines.join('\n'))
   const { child } = start(t, { PORT: '0', ACTION_SECRET: '', HASURA_GRAPHQL_ADMIN_SECRET: '' }, cwd)
   const url = await listening(child)
   t.equal((await fetch(`${url}/login`, { method: 'POST' })).status, 401)
 })
 
-t.test('it takes a .env file, and the environment wins', { buffered: true }, async (t) => {
+t.test('a .env file that would be misread is one line, and the exit code is 1', { buffered: true }, async (t) => {
   const cwd = temporaryFolder(t)
-  const lines = Object.entries({ ...settings, PORT: 'not-a-port' }).map(([name, value]) => `${name}='${value}'`)
-  writeFileSync(join(cwd, '.env'), lines.join('\n'))
-  const { child } = start(t, { PORT: '0' }, cwd)
-  t.match(await listening(child), 'http://127.0.0.1:')
+  writeFileSync(join(cwd, '.env'), 'HASURA_GRAPHQL_JWT_SECRET="{"type":"HS256","key":"hunter2"}"')
+  const { child, stderr } = start(t, {}, cwd)
+  child.stdout.resume()
+  t.strictSame(await once(child, 'exit'), [1, null])
+  const problem = 'has broken quotation marks in the value of HASURA_GRAPHQL_JWT_SECRET: put the value in single quotes'
+  t.equal(await stderr, `.env ${problem}\n`)
 })
 
-t.test('what stops the start is one line, and exit code 1', { buffered: true }, async (t) => {
+t.test('each mistake of the operator is one line, and the exit code is 1', { buffered: true }, async (t) => {
   const blocker = createServer().listen(0, '127.0.0.1')
   await once(blocker, 'listening')
   t.teardown(() => blocker.close())
   const taken = String((blocker.address() as AddressInfo).port)
   const table: Array<[Record<string, string>, RegExp]> = [
     [{ HASURA_GRAPHQL_JWT_SECRET: 'hunter2' }, /^HASURA_GRAPHQL_JWT_SECRET is not a JSON object: .*\n$/],
-    [{ PORT: taken }, /^PORT is taken by another process: set it to a free one\n$/],
-    [{ METRICS_PORT: taken }, /^METRICS_PORT is taken by another process: set it to a free one\n$/],
-    [{ HOST: '192.0.2.1' }, /^HOST is not an address of this machine\n$/],
-    [{ HOST: 'host.invalid' }, /^HOST is a name whose address cannot be found\n$/],
-    [{ HOST: '192.0.2.1', METRICS_PORT: '0' }, /^HOST is not an address of this machine\n$/]
+    [{ HASURA_GRAPHQL_JWT_SECRET: 'hunter2', LOG_LEVEL: 'loud', HASURA_TIMEOUT_SECONDS: '0' },
+      /^(?:(?:LOG_LEVEL|HASURA_TIMEOUT_SECONDS) is unusable: .*\n){2}HASURA_GRAPHQL_JWT_SECRET is not a JSON.*\n$/],
+    [{ PORT: taken }, /^PORT is in use by another process: set it to a free port\n$/],
+    [{ METRICS_PORT: taken }, /^METRICS_PORT is in use by another process: set it to a free port\n$/],
+    [{ HOST: '192.0.2.1' }, /^HOST is not an address of this machine: set it to one that is, or to 0\.0\.0\.0\n$/],
+    [{ HOST: 'host.invalid' }, /^Cannot resolve HOST: .*\n$/],
+    [{ HOST: '192.0.2.1', METRICS_PORT: '0' }, /^HOST is not an address of this machine: .*\n$/]
   ]
   await Promise.all(table.map(async ([env, message]) => {
     const { child, stderr } = start(t, { ...settings, PORT: '0', ...env })
@@ -217,8 +227,8 @@ t.test('what stops the start is one line, and exit code 1', { buffered: true }, 
   }))
 })
 
-t.test('a fault that this service does not know keeps its stack', { buffered: true }, async (t) => {
-  // A link-local address without the name of its interface.
+t.test('an unexpected error at start keeps its stack', { buffered: true }, async (t) => {
+  // A link-local address needs the name of its interface.
   const { child, stderr } = start(t, { ...settings, PORT: '0', HOST: 'fe80::1' })
   child.stdout.resume()
   t.strictSame(await once(child, 'exit'), [1, null])

@@ -42,16 +42,16 @@ t.test('an answer stands for a second, and many probes are one', async (t) => {
   state.answer = '{"data":{"user":[]}}'
   while ((await probe()).status !== 200) await after(20)
   t.equal(await ready(), 1)
-  fastify.drain()
-  t.equal(await ready(), 0)
   t.strictSame(log().map(({ msg }) => msg).filter(msg => msg !== 'request'), ['not ready', 'ready again'])
 })
 
-t.test('while the service closes it is not ready', async (t) => {
-  const { fastify, inject } = await service(t)
-  fastify.drain()
+t.test('during the shutdown it is not ready, and every answer closes its connection', async (t) => {
+  const { fastify, inject } = await service(t, { SHUTDOWN_DELAY_SECONDS: '1' })
+  const ended = fastify.shutDown()
   const { status, body, headers } = await inject({ method: 'GET', url: '/readyz' })
   t.strictSame([status, body, headers.connection], [503, failure('not-ready', 'The service is shutting down'), 'close'])
+  t.match(await fastify.metrics.metrics(), 'hasura_jwt_auth_ready 0')
+  await ended
 })
 
 t.test('on the sandbox it is ready with the admin secret and the table, and not without', async (t) => {

@@ -49,7 +49,7 @@ async function walkThrough (t: Test, { url, adminSecret, webhook, actionSecret, 
 
   t.test('the service\'s operations fit the schema that is served', async (t) => {
     const schema = buildSchema(await introspect(url, adminSecret))
-    const files = readdirSync('graphql').filter(name => name !== 'schema.graphql')
+    const files = readdirSync('graphql').filter(name => name.endsWith('.graphql') && name !== 'schema.graphql')
     const { definitions } = parse(files.map(name => readFileSync(`graphql/${name}`, 'utf8')).join('\n'))
     const operations = definitions.filter(definition => definition.kind === Kind.OPERATION_DEFINITION)
     t.strictSame(operations.map(({ name }) => name?.value), ['CreateUser', 'Ready', 'UpdatePassword', 'UserByEmail'])

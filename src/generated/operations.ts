@@ -14,7 +14,7 @@ export type CreateUserMutation = { insert_user_one: { id: number, email: string,
 export type ReadyQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ReadyQuery = { user: Array<{ id: number }> };
+export type ReadyQuery = { user: Array<{ id: number, default_role: string, roles: Array<{ role: string }> }> };
 
 export type TokenUserFragment = { id: number, default_role: string, roles: Array<{ role: string }> };
 
@@ -72,11 +72,17 @@ export const CreateUserDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<CreateUserMutation, CreateUserMutationVariables>;
 export const ReadyDocument = new TypedDocumentString(`
     query Ready {
-  user(limit: 1) {
-    id
+  user(limit: 0) {
+    ...TokenUser
   }
 }
-    `) as unknown as TypedDocumentString<ReadyQuery, ReadyQueryVariables>;
+    fragment TokenUser on user {
+  id
+  default_role
+  roles {
+    role
+  }
+}`) as unknown as TypedDocumentString<ReadyQuery, ReadyQueryVariables>;
 export const UpdatePasswordDocument = new TypedDocumentString(`
     mutation UpdatePassword($id: Int!, $verified_hash: String!, $new_hash: String!) {
   update_user(

@@ -30,9 +30,11 @@ declare module 'fastify' {
 
 /** Keeps only what may be logged of a failure: undici's `data` holds the answer, which may contain a stored hash. */
 function describeFailure (error: unknown): Error {
+  if (error instanceof HasuraError) return error
   const { name, code, message } = error as NodeJS.ErrnoException
   // The code of a DOMException is a number from a legacy list.
-  return new Error([name, typeof code === 'string' ? code : '', message].filter(Boolean).join(' '))
+  if (typeof code !== 'string') return new Error(`${name} ${message}`)
+  return Object.assign(new Error([name, code, message].filter(Boolean).join(' ')), { code })
 }
 
 /** https://www.w3.org/TR/trace-context/#traceparent-header */

@@ -7,6 +7,7 @@ import type { InjectOptions } from 'fastify'
 import type { Test } from 'tap'
 import app, { serverOptions } from '../../src/app.ts'
 import type { Environment } from '../../src/config.ts'
+import { answerFromSchema } from './schema-answer.ts'
 
 /** Settings for a service: the cheapest hashes, and time limits that even a busy machine keeps. */
 export const settings = {
@@ -52,15 +53,20 @@ export async function serverOf (t: Test, listener: RequestListener): Promise<str
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** A stand-in for Hasura with one answer for each operation. `asked` holds the requests that it received. */
+/**
+ * A stand-in for Hasura with one answer for each operation. `asked` holds the requests that it received. It answers the
+ * checks of readiness itself, and does not record them, unless `answers` names them.
+ */
 export async function hasuraOf (t: Test, answers: Record<string, unknown>) {
   const asked: Array<{ operation: string, variables: Record<string, unknown>, request: IncomingMessage }> = []
   const url = await serverOf(t, (request, response) => {
-    void json(request).then((body) => {
+    void json(request).then(async (body) => {
       const { query, variables } = body as { query: string, variables: Record<string, unknown> }
       const operation = /(?:query|mutation) (\w+)/.exec(query)?.[1] ?? ''
-      asked.push({ operation, variables, request })
-      response.setHeader('content-type', 'application/json').end(JSON.stringify(answers[operation]))
+      const isCheck = ['Schema', 'Ready'].includes(operation) && !(operation in answers)
+      if (!isCheck) asked.push({ operation, variables, request })
+      const answer = isCheck ? await answerFromSchema(query) : answers[operation]
+      response.setHeader('content-type', 'application/json').end(JSON.stringify(answer))
     })
   })
   return { url, asked }

@@ -18,7 +18,7 @@ export default {
       to: { path: entries.slice(0, index + 1).map(pathOf) }
     })),
     ...sandboxFolders.map((folder, index) => ({
-      name: `sandbox/${folder} imports nothing above it`,
+      name: `sandbox/${folder} imports only from folders below it`,
       severity: 'error',
       from: { path: `^src/sandbox/${folder}/` },
       to: {

@@ -47,7 +47,7 @@ async function walkThrough (t: Test, { url, adminSecret, webhook, actionSecret, 
     }
   })
 
-  t.test('the service\'s operations fit the schema that is served', async (t) => {
+  t.test('the service\'s operations are valid in the schema', async (t) => {
     const schema = buildSchema(await introspect(url, adminSecret))
     const files = readdirSync('graphql').filter(name => name.endsWith('.graphql') && name !== 'schema.graphql')
     const { definitions } = parse(files.map(name => readFileSync(`graphql/${name}`, 'utf8')).join('\n'))
@@ -58,7 +58,7 @@ async function walkThrough (t: Test, { url, adminSecret, webhook, actionSecret, 
     t.strictSame(validate(schema, { kind: Kind.DOCUMENT, definitions }), [])
   })
 
-  t.test('a person signs up, logs in, and reads its own row and no other', async (t) => {
+  t.test('a user signs up, logs in and reads only their own row', async (t) => {
     const person = fresh()
     const { body, user } = await signup(person)
     const password = isRedacted ? '[redacted]' : /^\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+\$/
@@ -97,7 +97,7 @@ async function walkThrough (t: Test, { url, adminSecret, webhook, actionSecret, 
     })
   })
 
-  t.test('a wrong password and an unknown email are one and the same', async (t) => {
+  t.test('a wrong password and an unknown email get the same answer', async (t) => {
     const person = fresh()
     await signup(person)
     const refused = { errors: [failure('invalid-credentials', 'Invalid credentials')] }
@@ -105,7 +105,7 @@ async function walkThrough (t: Test, { url, adminSecret, webhook, actionSecret, 
     t.strictSame((await login(fresh())).body, refused)
   })
 
-  t.test('twenty sign-ups with one email at once give one user and nineteen duplicates', async (t) => {
+  t.test('twenty simultaneous sign-ups with one email create one user', async (t) => {
     const person = fresh()
     const bodies = (await Promise.all(Array.from({ length: 20 }, async () => signup(person)))).map(({ body }) => body)
     t.equal(bodies.filter(({ data }) => data !== undefined).length, 1)
@@ -115,11 +115,11 @@ async function walkThrough (t: Test, { url, adminSecret, webhook, actionSecret, 
     t.strictSame(refused, Array.from({ length: 19 }, () => ({ errors: [duplicate] })))
   })
 
-  t.test('many aliases of Login in one document are many attempts', async (t) => {
+  t.test('each alias of Login in a document counts as an attempt', async (t) => {
     const { email } = fresh()
     const field = `Login(email: "${email}", password: "wrong-password") { token }`
     const document = `mutation { ${Array.from({ length: 12 }, (_, index) => `a${index}: ${field}`).join(' ')} }`
-    // Hasura stops at the first that fails: each document counts for as many as it has called by then.
+    // Hasura stops at the first failure, so a document counts as many attempts as it has made until then.
     const codes: unknown[] = []
     for (let i = 0; i < 11; i++) {
       const { errors } = await request(url, document) as { errors: [{ extensions: { code: string } }] }
@@ -129,7 +129,7 @@ async function walkThrough (t: Test, { url, adminSecret, webhook, actionSecret, 
     t.equal(codes.at(-1), 'rate-limited')
   })
 
-  t.test('an administrator is whom the database says', async (t) => {
+  t.test('roles come from the database', async (t) => {
     const person = fresh()
     const { user } = await signup(person)
     const grant = `mutation ($id: Int!) {
@@ -145,7 +145,7 @@ async function walkThrough (t: Test, { url, adminSecret, webhook, actionSecret, 
     t.ok(ids.every(id => seen.includes(id)), 'every row')
   })
 
-  t.test('a token that is no good is refused, also at the login', async (t) => {
+  t.test('an invalid token is refused, even for Login', async (t) => {
     const { token } = await login(fresh())
     t.equal(token, '')
     t.match(await request(url, 'mutation { Login(email: "a@b.c", password: "a-password") { token } }', bearer('a.b.c')),

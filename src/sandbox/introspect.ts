@@ -2,11 +2,11 @@ import { buildClientSchema, getIntrospectionQuery, lexicographicSortSchema, prin
 import type { IntrospectionQuery } from 'graphql'
 
 /**
- * Reads the schema of a Hasura, or of the sandbox, as admin.
+ * Reads the schema of Hasura or of the sandbox as admin.
  *
  * @param url - its base URL
  * @returns SDL in a stable order, without descriptions
- * @throws Error where it refuses the introspection
+ * @throws Error if the introspection is refused
  */
 export async function introspect (url: string, adminSecret: string): Promise<string> {
   const response = await fetch(`${url.replace(/\/$/, '')}/v1/graphql`, {

@@ -3,7 +3,7 @@ import type { Environment } from '../config.ts'
 import { startSandbox } from './sandbox.ts'
 import type { Sandbox } from './sandbox.ts'
 
-/** A secret for a command line: a development default in full, one from the environment by its name alone. */
+/** A secret for a command line: a development default as it is, a secret of the environment by its name. */
 function secret (name: 'HASURA_GRAPHQL_ADMIN_SECRET' | 'ACTION_SECRET', { settings }: Sandbox, env: Environment): string {
   return env[name] ? `$${name}` : settings[name]
 }
@@ -48,18 +48,18 @@ try {
     })
   }
   console.log(`
-This is a sandbox for development, on loopback only: not Hasura, and nothing to put on the internet.
+This sandbox is for development and listens on loopback only. It is not Hasura: never put it on the internet.
 
   GraphiQL       ${sandbox.hasuraUrl}/
   GraphQL API    ${sandbox.hasuraUrl}/v1/graphql
   webhook        ${sandbox.serviceUrl}/signup and /login
   database       ${sandbox.database}
 
-Things to try, each on one line:
+Try these commands. Each is one line:
 
 ${commandsFor(sandbox, process.env).join('\n\n')}
 
-Ctrl-C stops it; the data are kept.`)
+Ctrl-C stops it and keeps the data.`)
 } catch (error) {
   console.error(describe(error))
   process.exit(1)

@@ -2,49 +2,31 @@ import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import app, { serverOptions } from '../app.ts'
 import type { Environment } from '../config.ts'
-import { createCallAction } from './graphql/action.ts'
+import { createAuthenticate } from './auth/authenticate.ts'
+import type { Authenticate } from './auth/authenticate.ts'
 import { readCatalogue } from './database/catalogue.ts'
+import type { Database } from './database/connection.ts'
 import { openDatabase } from './database/database.ts'
 import type { Log } from './database/migrations.ts'
+import { checkPermissions } from './database/where.ts'
+import { createCallAction } from './graphql/action.ts'
 import { createExecute } from './graphql/execute.ts'
 import { createGraphqlServer } from './graphql/graphql-server.ts'
 import { loadMetadata } from './metadata/metadata.ts'
-import { createAuthenticate } from './auth/authenticate.ts'
-import { checkPermissions } from './database/where.ts'
-
-/** What is not set in the environment: secrets that are none, and a log that leaves the terminal readable. */
-const developmentDefaults = {
-  HASURA_GRAPHQL_ADMIN_SECRET: 'development-admin-secret',
-  HASURA_GRAPHQL_JWT_SECRET: '{"type":"HS256","key":"development-key-of-at-least-32-bytes"}',
-  HASURA_GRAPHQL_UNAUTHORIZED_ROLE: 'anonymous',
-  HASURA_GRAPHQL_CORS_DOMAIN: '*',
-  ACTION_SECRET: 'development-action-secret',
-  LOG_LEVEL: 'warn',
-  PORT: '3000',
-  SANDBOX_PORT: '8080',
-  SANDBOX_DATA_DIR: '.sandbox'
-}
+import type { Metadata } from './metadata/metadata.ts'
+import { portOf, settingsOf } from './settings.ts'
+import type { SandboxSettings } from './settings.ts'
 
 export interface Sandbox {
-  /** Base URLs of Hasura's side and of the service. */
+  /** Base URL of Hasura's API. */
   hasuraUrl: string
+  /** Base URL of the service. */
   serviceUrl: string
-  /** The settings that it runs with, defaults included. */
-  settings: Environment & typeof developmentDefaults
-  /** Which database it runs on, without its password. */
+  /** The settings with all defaults. */
+  settings: SandboxSettings
+  /** The database, without its password. */
   database: string
   close: () => Promise<void>
-}
-
-function settingsOf (env: Environment): Sandbox['settings'] {
-  const set = Object.entries(env).filter(([, value]) => value !== undefined && value !== '')
-  return { ...developmentDefaults, ...Object.fromEntries(set) }
-}
-
-function portOf (settings: Sandbox['settings'], variable: 'PORT' | 'SANDBOX_PORT'): number {
-  const port = Number(settings[variable])
-  if (/^\d{1,5}$/.test(settings[variable]) && port <= 65_535) return port
-  throw new Error(`${variable} must be a port number, 0 to 65535; 0 takes a free one`)
 }
 
 async function listen (server: FastifyInstance, variable: 'PORT' | 'SANDBOX_PORT', port: number): Promise<string> {
@@ -56,13 +38,37 @@ async function listen (server: FastifyInstance, variable: 'PORT' | 'SANDBOX_PORT
   }
 }
 
+interface HasuraParts {
+  database: Database
+  metadata: Metadata
+  authenticate: Authenticate
+  settings: SandboxSettings
+  /** The environment of Hasura. It may change until the first action is called. */
+  variables: Environment
+  log: Log
+}
+
+async function createHasura (
+  { database, metadata, authenticate, settings, variables, log }: HasuraParts
+): Promise<FastifyInstance> {
+  const tables = await readCatalogue(database, metadata)
+  checkPermissions(tables)
+  const callAction = createCallAction(metadata.actions, variables)
+  return createGraphqlServer({
+    authenticate,
+    execute: createExecute({ db: database, tables, metadata, callAction }),
+    corsDomain: settings.HASURA_GRAPHQL_CORS_DOMAIN,
+    report: (error) => { log(String(error)) }
+  })
+}
+
 /**
  * Starts PostgreSQL, Hasura's API and the service, all on loopback.
  *
- * @param env - variables of the service and of the sandbox; what is missing gets a development default
- * @param log - takes lines about the progress
+ * @param env - variables of the service and of the sandbox; those that are not set get a development default
+ * @param log - receives lines about the progress
  * @param hasura - the folder of the CLI project to serve
- * @throws Error that says which setting, port, folder or key of the metadata is in the way
+ * @throws Error that names the setting, port, folder or key of the metadata that prevents it
  */
 export async function startSandbox (
   { env, log, hasura = 'hasura' }: { env: Environment, log: Log, hasura?: string }
@@ -84,25 +90,17 @@ export async function startSandbox (
     opened.push(async () => { endPolling() })
     const database = await openDatabase(settings, hasura, log)
     opened.push(database.close)
-    const tables = await readCatalogue(database, metadata)
-    checkPermissions(tables)
-
-    // Each side needs the other's URL; the service's own is known when it listens, before the first action is called.
+    // Each side needs the URL of the other. Hasura needs the service's at its first action.
     const variables = { ...settings, ACTION_BASE_URL: '' }
-    const callAction = createCallAction(metadata.actions, variables)
-    const execute = createExecute({ db: database, tables, metadata, callAction })
-    const hasuraServer = createGraphqlServer({
-      authenticate, execute, corsDomain: settings.HASURA_GRAPHQL_CORS_DOMAIN, report: (error) => { log(String(error)) }
-    })
-    opened.push(() => hasuraServer.close())
+    const hasuraServer = await createHasura({ database, metadata, authenticate, settings, variables, log })
+    opened.push(async () => hasuraServer.close())
     const hasuraUrl = await listen(hasuraServer, 'SANDBOX_PORT', sandboxPort)
 
     const service = Fastify(serverOptions())
-    opened.push(() => service.close())
+    opened.push(async () => service.close())
     await service.register(app, { env: { ...settings, HASURA_GRAPHQL_ENDPOINT: hasuraUrl, HOST: '127.0.0.1' } })
-    const serviceUrl = await listen(service, 'PORT', port)
-    variables.ACTION_BASE_URL = serviceUrl
-    return { hasuraUrl, serviceUrl, settings, database: database.description, close }
+    variables.ACTION_BASE_URL = await listen(service, 'PORT', port)
+    return { hasuraUrl, serviceUrl: variables.ACTION_BASE_URL, settings, database: database.description, close }
   } catch (error) {
     await close()
     throw error

@@ -15,7 +15,7 @@ import { sandbox } from '../support/sandbox.ts'
 
 const shell = promisify(execFile)
 
-/** Runs the sandbox as its own process; `printed` waits until it has printed what to try, or has ended. */
+/** Runs the sandbox as a process. `printed` resolves when it has printed the commands to try, or has ended. */
 function run (t: Test, env: Record<string, string>) {
   const child = spawn(process.execPath, [compiled('src/sandbox/main.ts')], {
     env: { PATH: process.env['PATH'], SANDBOX_PORT: '0', PORT: '0', ...env }
@@ -33,12 +33,12 @@ function run (t: Test, env: Record<string, string>) {
   return { child, printed, ended, errors: text(child.stderr) }
 }
 
-/** The lines to paste: the command of each kind stands in one line. */
+/** The commands to paste. Each is one line. */
 function commandsOf (output: string): string[] {
   return output.split('\n').filter(line => /^(curl|TOKEN|node) ?/.test(line) || line.startsWith('TOKEN='))
 }
 
-onEachDatabase('the printed commands do what the walkthrough says, when they are pasted', async (t, database) => {
+onEachDatabase('the printed commands work when they are pasted', async (t, database) => {
   const data: Record<string, string> = await databaseSettings(t, database)
   const { child, printed, ended } = run(t, data)
   const output = await printed
@@ -64,7 +64,7 @@ onEachDatabase('the printed commands do what the walkthrough says, when they are
   if (database === 'embedded') t.strictSame(readdirSync(String(data['SANDBOX_DATA_DIR'])), ['postgres'])
 })
 
-t.test('a database that cannot be used is one line without the password', { skip: noServer }, async (t) => {
+t.test('an unusable database prints one line without the password', { skip: noServer }, async (t) => {
   const url = new URL(String((await databaseSettings(t, 'server')).SANDBOX_DATABASE_URL))
   url.password = 'secret'
   const { ended, errors, printed } = run(t, { SANDBOX_DATABASE_URL: url.href })
@@ -74,7 +74,7 @@ t.test('a database that cannot be used is one line without the password', { skip
   t.equal(await ended, 1)
 })
 
-t.test('what the environment sets is used and never printed', async (t) => {
+t.test('settings of the environment are used and never printed', async (t) => {
   const { child, printed, ended, errors } = run(t, {
     SANDBOX_DATA_DIR: dataFolder(t),
     HASURA_GRAPHQL_ADMIN_SECRET: 'secret-of-the-admin',
@@ -94,7 +94,7 @@ t.test('what the environment sets is used and never printed', async (t) => {
   t.notMatch(await errors, 'secret-of-the')
 })
 
-t.test('a kill loses nothing that was answered', async (t) => {
+t.test('a killed sandbox loses nothing that it has answered', async (t) => {
   const data = dataFolder(t)
   const first = run(t, { SANDBOX_DATA_DIR: data })
   const [signup = ''] = commandsOf(await first.printed)
@@ -109,7 +109,7 @@ t.test('a kill loses nothing that was answered', async (t) => {
   t.equal(await second.ended, 0)
 })
 
-t.test('a start that cannot be is one line that says what to do', async (t) => {
+t.test('a start that fails prints one line with the remedy', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
   t.teardown(() => taken.close())

@@ -3,7 +3,7 @@ import { HasuraFault } from '../fault.ts'
 import { createJwtVerifier } from './verify-jwt.ts'
 import type { TokenPlace } from './jwt-config.ts'
 
-/** Who asks: a role, and Hasura's session variables with lower-case names, `x-hasura-role` always among them. */
+/** The caller: a role and Hasura's session variables. Their names are lower-case; `x-hasura-role` is always there. */
 export interface Session { role: string, variables: Record<string, string> }
 
 export type Authenticate = (headers: IncomingHttpHeaders) => Promise<Session>
@@ -20,7 +20,7 @@ function hasuraHeaders (headers: IncomingHttpHeaders): Record<string, string> {
   return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]))
 }
 
-/** The token, where Hasura's configuration says that clients send it. */
+/** Finds the token in the place that Hasura's configuration names. */
 function findToken (headers: IncomingHttpHeaders, { type, name }: TokenPlace): string | undefined {
   if (type === 'customheader') return headers[name.toLowerCase()]?.toString()
   if (type === 'cookie') {
@@ -39,15 +39,15 @@ export interface AuthenticateOptions {
   adminSecret: string
   jwtSecret: string
   unauthorizedRole: string
-  /** Is told where a `jwk_url` does not answer with keys. */
+  /** Receives the problems of a `jwk_url`. */
   report: (problem: string) => void
 }
 
 /**
- * Authenticates as Hasura does: the admin secret first, then the token, then the role of the unauthorized. A wrong
- * secret fails beside a good token, and a bad token does not fall back to the unauthorized role.
+ * Authenticates as Hasura does: first the admin secret, then the token, then the unauthorized role. A wrong secret
+ * fails despite a valid token. An invalid token fails: there is no fallback to the unauthorized role.
  *
- * @throws Error where Hasura would not start with the JWT configuration, or the sandbox does not support it
+ * @throws Error if Hasura would not start with the JWT configuration, or the sandbox does not support it
  */
 export function createAuthenticate (
   { adminSecret, jwtSecret, unauthorizedRole, report }: AuthenticateOptions
@@ -63,7 +63,7 @@ export function createAuthenticate (
       throw new HasuraFault('access-denied', 'invalid "x-hasura-admin-secret"/"x-hasura-access-key"')
     }
     const token = findToken(headers, place)
-    // Of an unauthorized client's headers everything becomes a session variable but the role, which it cannot choose.
+    // Every x-hasura header of an unauthorized client becomes a session variable, except the role.
     if (token === undefined) return sessionOf(unauthorizedRole, variables)
 
     const { allowedRoles, defaultRole, variables: claims } = await verify(token)

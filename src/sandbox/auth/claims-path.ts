@@ -1,12 +1,12 @@
-/** Keys, and indexes as numbers. */
+/** Keys as strings and indexes as numbers. */
 export type Path = Array<string | number>
 
 const step = /\.?(?:(?<name>[\p{L}_][\p{L}0-9_-]*)|\[(?:(?<index>\d+)|"(?<double>[^"\\]*)"|'(?<single>[^'\\]*)')\])/uy
 
 /**
- * Reads a JSONPath as Hasura does: keys with a dot before them or quoted in brackets, indexes in brackets.
+ * Reads a JSONPath as Hasura does: keys follow a dot or stand in brackets and quotes, indexes stand in brackets.
  *
- * @throws Error where Hasura refuses it, or an escape is in it, which the sandbox does not support
+ * @throws Error if Hasura refuses it, or it contains an escape, which the sandbox does not support
  */
 export function parsePath (text: string): Path {
   const steps = text.replace(/^\$/, '')
@@ -22,7 +22,7 @@ export function parsePath (text: string): Path {
   return path
 }
 
-/** What stands at a path; an index leads into a list, and a key into an object. */
+/** Returns the value at a path. An index leads into a list, a key into an object. */
 export function lookUp (path: Path, json: unknown): unknown {
   return path.reduce((value: unknown, key) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value) !== (typeof key === 'number')) return undefined

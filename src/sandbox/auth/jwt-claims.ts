@@ -42,7 +42,7 @@ function readClaims (claims: Json): SessionClaims {
   return { allowedRoles: allowed, defaultRole, variables: others as Record<string, string> }
 }
 
-/** Each claim where the map says, or what the map says itself; nothing else of the token is looked at. */
+/** Reads the claims of a `claims_map`: each is a literal, or stands at a path in the token. */
 function readMapped (payload: Json, map: Record<string, MappedClaim>): Json {
   return Object.fromEntries(Object.entries(map).map(([claim, mapped]): [string, unknown] => {
     if (typeof mapped === 'string' || Array.isArray(mapped)) return [claim, mapped]
@@ -54,9 +54,9 @@ function readMapped (payload: Json, map: Record<string, MappedClaim>): Json {
 }
 
 /**
- * Finds Hasura's claims in a token that has been verified.
+ * Finds Hasura's claims in a verified token.
  *
- * @throws HasuraFault with Hasura's words
+ * @throws HasuraFault with Hasura's message
  */
 export function findClaims (payload: Json, { map, namespace, isStringified }: JwtConfig): SessionClaims {
   if (map !== undefined) return readClaims(readMapped(payload, map))

@@ -4,11 +4,11 @@ import { z } from 'zod'
 import { parsePath } from './claims-path.ts'
 import type { Path } from './claims-path.ts'
 
-/** Bytes of an HMAC key below which an algorithm refuses it. */
+/** The least bytes of an HMAC key, by algorithm. */
 export const minimumHmacBytes: Record<string, number> = { HS256: 32, HS384: 48, HS512: 64 }
 const asymmetric = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'Ed25519']
 
-/** RFC 3986: its parts by appendix B, each held against its characters. */
+/** RFC 3986: splits by appendix B and checks the characters of each part. */
 function isUri (value: string): boolean {
   const [, scheme = '', , authority = '', path = '', query = '', fragment = ''] = (
     /^([a-z][a-z0-9+.-]*):(\/\/([^/?#]*))?([^?#]*)(\?[^#]*)?(#.*)?$/i.exec(value) ?? []
@@ -31,7 +31,7 @@ export function isJwtStringOrUri (value: unknown): value is string {
 const stringOrUri = z.string().refine(isJwtStringOrUri, 'invalid URI')
 const role = z.string().min(1)
 
-/** A literal, or a path with what stands in for a claim that is not there. */
+/** A literal, or a path with a default for a missing claim. */
 function mapped<Schema extends z.ZodType> (schema: Schema) {
   return z.union([schema, z.object({ path: z.string().transform(parsePath), default: schema.nullish() })])
 }
@@ -52,7 +52,7 @@ const schema = z.strictObject({
 
 export type MappedClaim = string | string[] | { path: Path, default?: string | string[] | null | undefined }
 
-/** Where the client sends its token. */
+/** The place where the client sends its token. */
 export interface TokenPlace { type: 'authorization' | 'cookie' | 'customheader', name: string }
 
 export interface JwtConfig {
@@ -117,7 +117,7 @@ function parse (text: string): z.infer<typeof schema> {
   try {
     config = JSON.parse(text)
   } catch {
-    // The parser's message quotes the secret.
+    // The parser's message would quote the secret.
   }
   if (typeof config !== 'object' || config === null) throw new Error('HASURA_GRAPHQL_JWT_SECRET is not a JSON object')
   const { data, error } = schema.safeParse(config)
@@ -132,7 +132,7 @@ function parse (text: string): z.infer<typeof schema> {
 /**
  * Reads Hasura's JWT configuration as Hasura does.
  *
- * @throws Error where Hasura would not start with it, or the sandbox does not know a key of it
+ * @throws Error if Hasura would not start with it, or the sandbox does not support a key
  */
 export function parseJwtConfig (text: string): JwtConfig {
   const config = parse(text)
@@ -148,7 +148,7 @@ export function parseJwtConfig (text: string): JwtConfig {
     map: map == null ? undefined : readMap(map),
     audience: config.audience == null ? undefined : [config.audience].flat(),
     issuer: config.issuer ?? undefined,
-    // hs-jose takes a negative one without its sign.
+    // hs-jose, Hasura's library, ignores the sign.
     skew: Math.abs(config.allowed_skew ?? 0),
     place: readPlace(config.header)
   }

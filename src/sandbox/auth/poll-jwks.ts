@@ -2,7 +2,7 @@ import { createPublicKey, createSecretKey } from 'node:crypto'
 import type { JsonWebKey, KeyObject } from 'node:crypto'
 import { z } from 'zod'
 
-/** All or nothing: a type or algorithm that is not known, or a certificate of another key, fails the set. */
+/** One unknown key type or algorithm, or one certificate of another key, fails the whole set. */
 const schema = z.object({
   keys: z.array(z.looseObject({
     kty: z.string(),
@@ -19,9 +19,8 @@ function readKeys (body: string): KeyObject[] {
 }
 
 /**
- * How long an answer is good for, in seconds: `Cache-Control` first, else `Expires`.
- *
- * @returns 0 also where neither says anything, as late versions of Hasura have it
+ * Returns for how many seconds an answer is fresh. `Cache-Control` wins over `Expires`. Without either it is 0, as in
+ * late versions of Hasura.
  */
 export function freshnessOf (headers: Headers, now: number): number {
   const directives = headers.get('cache-control')?.toLowerCase().split(',').map(directive => directive.trim()) ?? []
@@ -35,10 +34,10 @@ export function freshnessOf (headers: Headers, now: number): number {
 }
 
 /**
- * Polls the keys at a `jwk_url` as Hasura does: again when the answer is no longer fresh, and each second after a
- * failure, or where nothing says how long it is.
+ * Polls the keys at a `jwk_url` as Hasura does: when the answer is no longer fresh, and every second after a failure or
+ * an answer without a lifetime.
  *
- * @param report - is told of each new kind of failure
+ * @param report - receives each new problem once
  */
 export function pollKeys (
   url: string, report: (problem: string) => void
@@ -64,7 +63,7 @@ export function pollKeys (
       return 0
     })
     if (closing.signal.aborted) return
-    // A timer takes 24 days at most.
+    // A timer cannot be longer than 24 days.
     timer = setTimeout(() => { void poll() }, Math.min(Math.max(seconds, 1) * 1000, 2 ** 31 - 1)).unref()
   }
   void poll()

@@ -9,12 +9,12 @@ import { jsonType } from '../json.ts'
 import type { Json } from '../json.ts'
 import { pollKeys } from './poll-jwks.ts'
 
-/** Those that hs-jose allows by default. */
+/** The algorithms that hs-jose, Hasura's library, allows by default. */
 const algorithms = [
   'HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'
 ]
 
-/** A refusal by the JOSE library that Hasura uses, under the name that it has there. */
+/** Refuses a token with the name that hs-jose has for the reason. */
 function refuse (reason: string): never {
   throw new HasuraFault('invalid-jwt', `Could not verify JWT: ${reason}`)
 }
@@ -24,12 +24,12 @@ function decodePart (part: string): Json {
     const value = JSON.parse(Buffer.from(part, 'base64url').toString()) as unknown
     if (typeof value === 'object' && value !== null) return value as Json
   } catch {
-    // Falls through to the refusal.
+    // Refused below.
   }
   return refuse('JWSError (JSONDecodeError "Error in $: not a JSON object")')
 }
 
-/** What the registered claims must be is looked at before the signature. */
+/** Checks the types of the registered claims. Hasura does this before it checks the signature. */
 function checkTypes (payload: Json): void {
   const check = (claim: string, value: unknown, type: string, parser: string): void => {
     const found = value === undefined ? type : jsonType(value)
@@ -51,13 +51,13 @@ function checkTimes ({ exp, nbf, iat }: Json, skew: number): void {
   if (typeof iat === 'number' && iat > now + skew) refuse('JWTIssuedAtFuture')
 }
 
-/** An audience or issuer is checked only where the configuration and the token both have one. */
+/** Hasura checks audience and issuer only if the configuration and the token both have one. */
 function checkAudience ({ aud }: Json, { audience }: JwtConfig): void {
   if (audience === undefined || aud === undefined) return
   if (![aud].flat().some(item => typeof item === 'string' && audience.includes(item))) refuse('JWTNotInAudience')
 }
 
-/** Looked at before anything else, to find the configuration that a token is for. */
+/** Comes first, because Hasura finds the configuration of a token by its issuer. */
 function checkIssuer (body: string, { issuer }: JwtConfig): void {
   if (issuer === undefined) return
   try {
@@ -69,10 +69,10 @@ function checkIssuer (body: string, { issuer }: JwtConfig): void {
   refuse('JWTNotInIssuer')
 }
 
-/** Neither the configured type nor the key's name decides, but what a key can verify: every one is tried. */
+/** Tries every key: Hasura ignores `kid`, and the configured type does not limit the algorithm. */
 async function isSigned (token: string, alg: unknown, keys: KeyObject[]): Promise<boolean> {
   for (const key of keys) {
-    // A secret is good for the algorithms that it is long enough for.
+    // A secret verifies every HMAC algorithm that it is long enough for.
     const isTooShort = (key.symmetricKeySize ?? Infinity) < (minimumHmacBytes[String(alg)] ?? 0)
     if (isTooShort || !algorithms.includes(String(alg))) continue
     if (await compactVerify(token, key).then(() => true, () => false)) return true
@@ -81,7 +81,7 @@ async function isSigned (token: string, alg: unknown, keys: KeyObject[]): Promis
 }
 
 export interface JwtVerifier {
-  /** Where the client sends its token. */
+  /** The place where the client sends its token. */
   place: TokenPlace
   verify: (token: string) => Promise<SessionClaims>
   /** Ends the polling of a `jwk_url`. */
@@ -89,11 +89,11 @@ export interface JwtVerifier {
 }
 
 /**
- * Makes a verifier for tokens that follows Hasura's rules, on another library than the one that signs them.
+ * Makes a verifier of tokens that follows Hasura's rules. It does not use the library that signs them.
  *
  * @param secret - Hasura's `HASURA_GRAPHQL_JWT_SECRET`
- * @param report - is told where a `jwk_url` does not answer with keys
- * @throws Error where Hasura would not start with it, or the sandbox does not support a key of it
+ * @param report - receives the problems of a `jwk_url`
+ * @throws Error if Hasura would not start with it, or the sandbox does not support a key
  */
 export function createJwtVerifier (secret: string, report: (problem: string) => void): JwtVerifier {
   const config = parseJwtConfig(secret)

@@ -1,30 +1,38 @@
-import type { Connection } from './connection.ts'
 import type { Metadata } from '../metadata/metadata.ts'
 import type {
   DeletePermission, InsertPermission, SelectPermission, TableMetadata, UpdatePermission
 } from '../metadata/table-metadata.ts'
+import type { Connection } from './connection.ts'
 
 export interface Column {
   name: string
-  /** PostgreSQL's name of the type, such as `int4`. */
+  /** PostgreSQL's name of the type: `int4`, and `_int4` for an array. */
   type: string
-  /** The same as SQL writes it, with its schema where that is needed. */
+  /** The type in SQL, with its schema where that is needed. */
   cast: string
   notNull: boolean
 }
 
-/** A tracked table, as the database and the metadata together describe it. */
-export interface TrackedTable {
+/** A table as PostgreSQL's catalogue describes it. */
+interface CatalogueTable {
   schema: string
   name: string
-  /** The name of its fields and types in GraphQL. */
-  graphqlName: string
   columns: Column[]
   primaryKey: string[]
-  /** Names of its primary key and unique constraints. */
+  /** The names of the primary key and the unique constraints. */
   constraints: string[]
-  /** `target.to` equals `from` of this table. */
-  relationships: Array<{ name: string, kind: 'object' | 'array', target: TrackedTable, from: string, to: string }>
+  /** The foreign keys of one column: it refers to `to` of another table. */
+  foreignKeys: Array<{ column: string, schema: string, table: string, to: string }>
+}
+
+/** A path to another table: its column `to` equals the column `from` of this table. */
+interface Relationship { name: string, kind: 'object' | 'array', target: TrackedTable, from: string, to: string }
+
+/** A table that the metadata tracks. */
+export interface TrackedTable extends CatalogueTable {
+  /** The name of its fields and types in GraphQL. */
+  graphqlName: string
+  relationships: Relationship[]
   /** By role. */
   permissions: {
     select: Map<string, SelectPermission>
@@ -32,15 +40,6 @@ export interface TrackedTable {
     update: Map<string, UpdatePermission>
     delete: Map<string, DeletePermission>
   }
-}
-
-interface CatalogueRow {
-  schema: string
-  name: string
-  columns: Column[]
-  primaryKey: string[]
-  constraints: string[]
-  foreignKeys: Array<{ column: string, schema: string, table: string, to: string }>
 }
 
 const query = `
@@ -66,63 +65,66 @@ const query = `
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'v', 'm', 'p')`
 
-interface Entry { metadata: TableMetadata, row: CatalogueRow, table: TrackedTable }
-
 /**
- * Looks up every tracked table in the database's own catalogue.
+ * Finds the tables of the metadata in the database.
  *
- * @throws Error where the metadata names a table, a column or a foreign key that the database does not have
+ * @throws Error if the metadata names a table, a column or a foreign key that the database does not have
  */
 export async function readCatalogue (db: Connection, { tables }: Metadata): Promise<TrackedTable[]> {
-  const { rows } = await db.query<CatalogueRow>(query)
-  const entries = tables.map((metadata): Entry => {
+  const { rows } = await db.query<CatalogueTable>(query)
+  const tracked = tables.map((metadata) => {
     const { schema, name } = metadata.table
-    const row = rows.find(row => row.schema === schema && row.name === name)
-    if (row === undefined) throw new Error(`The metadata tracks ${schema}.${name}, which the database does not have`)
-    return { metadata, row, table: track(metadata, row) }
+    const table = rows.find(row => row.schema === schema && row.name === name)
+    if (table === undefined) throw new Error(`The metadata tracks ${schema}.${name}, which the database does not have`)
+    return { metadata, table: track(metadata, table) }
   })
-  for (const entry of entries) relate(entry, entries)
-  return entries.map(({ table }) => table)
+  const all = tracked.map(({ table }) => table)
+  for (const { table, metadata } of tracked) relate(table, metadata, all)
+  return all
 }
 
 function byRole<Permission> (list: Array<{ role: string, permission: Permission }>): Map<string, Permission> {
   return new Map(list.map(({ role, permission }) => [role, permission]))
 }
 
-function track (metadata: TableMetadata, row: CatalogueRow): TrackedTable {
-  const { schema, name, columns, primaryKey, constraints } = row
+function track (metadata: TableMetadata, table: CatalogueTable): TrackedTable {
   const { select_permissions: select, insert_permissions: insert, update_permissions: update } = metadata
+  const { schema, name, columns } = table
   const presets = [...insert, ...update].flatMap(({ permission: { set } }) => Object.keys(set))
-  for (const granted of [...[...select, ...insert, ...update].map(({ permission }) => permission.columns), presets]) {
-    const missing = [granted].flat().find(item => item !== '*' && !columns.some(({ name }) => name === item))
-    if (missing !== undefined) throw new Error(`A permission names ${name}.${missing}, which the database does not have`)
+  const granted = [...select, ...insert, ...update].flatMap(({ permission }) => permission.columns)
+  const missing = [...granted, ...presets].find(item => item !== '*' && !columns.some(({ name }) => name === item))
+  if (missing !== undefined) throw new Error(`A permission names ${name}.${missing}, which the database does not have`)
+  return {
+    ...table,
+    graphqlName: schema === 'public' ? name : `${schema}_${name}`,
+    relationships: [],
+    permissions: {
+      select: byRole(select),
+      insert: byRole(insert),
+      update: byRole(update),
+      delete: byRole(metadata.delete_permissions)
+    }
   }
-  const graphqlName = schema === 'public' ? name : `${schema}_${name}`
-  const permissions = {
-    select: byRole(select), insert: byRole(insert), update: byRole(update), delete: byRole(metadata.delete_permissions)
-  }
-  return { schema, name, graphqlName, columns, primaryKey, constraints, relationships: [], permissions }
 }
 
-function relate ({ metadata, row, table }: Entry, entries: Entry[]): void {
-  const find = (schema: string | undefined, name: string | undefined): Entry | undefined => (
-    entries.find(({ table }) => table.schema === schema && table.name === name)
+/** Adds the relationships of a table. They follow foreign keys: its own to an object, those of others to an array. */
+function relate (table: TrackedTable, metadata: TableMetadata, tables: TrackedTable[]): void {
+  const find = (schema?: string, name?: string): TrackedTable | undefined => (
+    tables.find(table => table.schema === schema && table.name === name)
   )
   const missingKey = (name: string, column: string): Error => (
     new Error(`The relationship ${table.name}.${name} needs a foreign key on ${column} between two tracked tables`)
   )
   for (const { name, using: { foreign_key_constraint_on: column } } of metadata.object_relationships) {
-    const key = row.foreignKeys.find(key => key.column === column)
-    const target = find(key?.schema, key?.table)?.table
+    const key = table.foreignKeys.find(key => key.column === column)
+    const target = find(key?.schema, key?.table)
     if (key === undefined || target === undefined) throw missingKey(name, `${table.name}.${column}`)
     table.relationships.push({ name, kind: 'object', target, from: column, to: key.to })
   }
   for (const { name, using: { foreign_key_constraint_on: { column, table: other } } } of metadata.array_relationships) {
     const target = find(other.schema, other.name)
-    const key = target?.row.foreignKeys.find(key => (
-      key.column === column && key.schema === table.schema && key.table === table.name
-    ))
+    const key = target?.foreignKeys.find(key => key.column === column && find(key.schema, key.table) === table)
     if (key === undefined || target === undefined) throw missingKey(name, `${other.name}.${column}`)
-    table.relationships.push({ name, kind: 'array', target: target.table, from: key.to, to: column })
+    table.relationships.push({ name, kind: 'array', target, from: key.to, to: column })
   }
 }

@@ -22,7 +22,7 @@ async function answer (headers: Record<string, string>): Promise<unknown> {
 const fault = (code: string, message: string) => ({ message, extensions: { path: '$', code } })
 const jwtFault = (reason: string) => fault('invalid-jwt', `Could not verify JWT: ${reason}`)
 
-t.test('the admin secret comes first, whatever else is sent', async (t) => {
+t.test('the admin secret wins over everything else that is sent', async (t) => {
   const bearer = `Bearer ${await token({ [namespace]: claims })}`
   const wrong = fault('access-denied', 'invalid "x-hasura-admin-secret"/"x-hasura-access-key"')
   t.strictSame(await answer({ 'x-hasura-admin-secret': 'secret' }), { role: 'admin', variables: { 'x-hasura-role': 'admin' } })
@@ -32,12 +32,12 @@ t.test('the admin secret comes first, whatever else is sent', async (t) => {
   t.strictSame(await answer({ 'x-hasura-access-key': 'no' }), wrong)
 })
 
-t.test('the unauthorized get their role, and cannot choose another', async (t) => {
+t.test('a client without credentials gets the unauthorized role and cannot choose another', async (t) => {
   t.strictSame(await answer({ 'x-hasura-role': 'admin', 'x-hasura-user-id': '1' }),
     { role: 'anonymous', variables: { 'x-hasura-role': 'anonymous', 'x-hasura-user-id': '1' } })
 })
 
-t.test('a good token gives its role and its claims as session variables', async (t) => {
+t.test('a valid token sets the role and the session variables', async (t) => {
   for (const alg of ['HS256', 'HS384', 'HS512']) {
     const authorization = `Bearer ${await token({ [namespace]: claims, sub: '7', iat: now, exp: now + 9, aud: 'app' }, { alg })}`
     t.strictSame(await answer({ authorization }),
@@ -48,7 +48,7 @@ t.test('a good token gives its role and its claims as session variables', async 
   }
 })
 
-t.test('a bad token is refused with Hasura\'s message', async (t) => {
+t.test('an invalid token is refused with Hasura\'s message', async (t) => {
   const good = { [namespace]: claims }
   const of = (changes: object) => token({ [namespace]: { ...claims, ...changes } })
   const badRoles = 'invalid x-hasura-allowed-roles; should be a list of roles: parsing'
@@ -98,7 +98,7 @@ t.test('a bad token is refused with Hasura\'s message', async (t) => {
   }
 })
 
-t.test('a key verifies the algorithms that it is long enough for, whatever its configured type', async (t) => {
+t.test('a key verifies every algorithm that it is long enough for, whatever its configured type', async (t) => {
   const short = 'k'.repeat(32)
   const { authenticate: verify } = createAuthenticate({
     adminSecret: 'a', jwtSecret: JSON.stringify({ type: 'HS256', key: short }), unauthorizedRole: 'b', report
@@ -139,7 +139,7 @@ t.test('a configuration that Hasura does not start with is refused', async (t) =
   }
 })
 
-t.test('a token is looked for where the configuration says, and nowhere else', async (t) => {
+t.test('the token is read from the configured place only', async (t) => {
   const of = (header: object) => createAuthenticate({
     adminSecret: 'a', jwtSecret: JSON.stringify({ type: 'HS256', key, header }), unauthorizedRole: 'anonymous', report
   }).authenticate
@@ -152,7 +152,7 @@ t.test('a token is looked for where the configuration says, and nowhere else', a
   t.match(await custom({ authorization: `Bearer ${jwt}` }), { role: 'anonymous' })
 })
 
-t.test('claims elsewhere than in the namespace are refused with Hasura\'s message, too', async (t) => {
+t.test('missing or malformed claims at a configured place are refused with Hasura\'s message', async (t) => {
   const roles = { 'x-hasura-allowed-roles': { path: '$.roles' }, 'x-hasura-default-role': { path: '$.role' } }
   const table: Array<[object, object, string, string]> = [
     [{ claims_namespace_path: '$.a.b' }, { a: {} }, 'jwt-invalid-claims', 'claims not found at claims_namespace_path: \'$.a.b\''],
@@ -179,7 +179,7 @@ t.test('claims elsewhere than in the namespace are refused with Hasura\'s messag
   }
 })
 
-t.test('a skew holds without its sign, as the library of Hasura takes it', async (t) => {
+t.test('the sign of allowed_skew is ignored', async (t) => {
   for (const skew of [30, -30]) {
     const { authenticate } = createAuthenticate({
       adminSecret: 'a', jwtSecret: JSON.stringify({ type: 'HS256', key, allowed_skew: skew }), unauthorizedRole: 'b', report

@@ -63,7 +63,7 @@ onEachDatabase('the API of the tables', async (t, database) => {
   const user = async (query: string, id = '101') => as('user', query, { 'x-hasura-user-id': id })
   const fault = (code: string, message: string, path = '$') => ({ errors: [{ message, extensions: { path, code } }] })
 
-  t.test('where, order_by, limit and offset', async (t) => {
+  t.test('where, order_by, limit and offset select rows', async (t) => {
     const rows = async (args: string): Promise<unknown> => {
       const { data } = await admin(`{ note${args} { title } }`) as { data: { note: Array<{ title: string }> } }
       return data.note.map(({ title }) => title)
@@ -96,7 +96,7 @@ onEachDatabase('the API of the tables', async (t, database) => {
     for (const [args, titles] of table) t.strictSame(await rows(args), titles, args)
   })
 
-  t.test('relationships, both ways, with arguments of their own', async (t) => {
+  t.test('relationships in both directions take arguments', async (t) => {
     t.strictSame(await admin(`{
       user(where: { email: { _eq: "admin@site.com" } }) {
         roles(where: { role: { _neq: "user" } }, order_by: { role: asc }, limit: 5) { role user { email } }
@@ -111,10 +111,10 @@ onEachDatabase('the API of the tables', async (t, database) => {
     })
   })
 
-  t.test('a role sees the rows, the columns and the fields that its permissions give it', async (t) => {
+  t.test('a role sees only the rows, columns and fields of its permissions', async (t) => {
     const own = '{ note(order_by: { title: asc }) { title owner { email } } }'
     t.strictSame(await user(own), {
-      // The owner of the public note is behind the filter of the table user.
+      // The filter of the table user hides the owner of the public note.
       data: { note: [{ title: 'one', owner: { email: 'a@test.com' } }, { title: 'two', owner: null }] }
     })
     t.strictSame(await as('reader', '{ note { title } }'), { data: { note: [{ title: 'one' }] } })
@@ -153,7 +153,7 @@ onEachDatabase('the API of the tables', async (t, database) => {
     })
   })
 
-  t.test('a role writes what its permissions let it write', async (t) => {
+  t.test('a role writes only what its permissions allow', async (t) => {
     t.strictSame(await user('mutation { insert_note_one(object: { title: "new", stars: 9, tags: ["x"] }) { owner_id stars tags } }'),
       { data: { insert_note_one: { owner_id: 101, stars: 9, tags: ['x'] } } })
     const refused = 'check constraint of an insert/update permission has failed'
@@ -182,7 +182,7 @@ onEachDatabase('the API of the tables', async (t, database) => {
       { data: { note: [{ title: 'typed' }] } })
   })
 
-  t.test('on_conflict updates the row that is there, or leaves it', async (t) => {
+  t.test('on_conflict updates or keeps the existing row', async (t) => {
     const insert = (conflict: string): string => (
       `mutation { insert_note_one(object: { title: "three", owner_id: 101, stars: 33 }, on_conflict: ${conflict}) { id stars } }`
     )
@@ -192,12 +192,12 @@ onEachDatabase('the API of the tables', async (t, database) => {
       { data: { insert_note_one: null } })
     t.strictSame(await admin(insert('{ constraint: note_title_key, update_columns: [stars] }')),
       { data: { insert_note_one: { id: noteId(3), stars: 33 } } })
-    // Another's row is behind the filter of the update permission.
+    // The filter of the update permission hides the rows of others.
     t.strictSame(await user(`mutation { insert_note_one(object: { title: "three" },
       on_conflict: { constraint: note_title_key, update_columns: [is_public] }) { id } }`), { data: { insert_note_one: null } })
   })
 
-  t.test('an error of PostgreSQL is Hasura\'s error', async (t) => {
+  t.test('errors of PostgreSQL get Hasura\'s code, message and path', async (t) => {
     const one = '$.selectionSet.insert_user_one.args.object'
     const insert = (object: string): string => `mutation { insert_user_one(object: ${object}) { id } }`
     const table: Array<[string, string, string, string?]> = [
@@ -227,36 +227,9 @@ onEachDatabase('the API of the tables', async (t, database) => {
       t.strictSame(await admin(query), fault(code, message, path), message)
     }
   })
-
-  t.test('the root fields of one mutation are one transaction', async (t) => {
-    const two = (second: string): string => `mutation {
-      first: insert_user_one(object: { email: "first@test.com", password: "x" }) { id }
-      ${second}
-    }`
-    const count = async (): Promise<unknown> => admin('{ user(where: { email: { _eq: "first@test.com" } }) { email } }')
-    t.match(await admin(two('second: insert_user_one(object: { email: "a@test.com", password: "x" }) { id }')), {
-      errors: [{ extensions: { code: 'constraint-violation' } }]
-    })
-    t.strictSame(await count(), { data: { user: [] } })
-    t.match(await admin(two('delete_user_role_by_pk(user_id: 0, role: "user") { role }')),
-      { data: { first: { id: Number }, delete_user_role_by_pk: null } })
-    t.strictSame(await count(), { data: { user: [{ email: 'first@test.com' }] } })
-  })
-
-  t.test('a field that fails keeps the next from starting, and an action stands outside of transactions', async (t) => {
-    const mixed = (email: string): string => `mutation {
-      Signup(email: "mixed@test.com", password: "a-password") { email }
-      insert_user_one(object: { email: "${email}", password: "x" }) { email }
-    }`
-    t.strictSame(await admin(mixed('beside@test.com')), {
-      data: { Signup: { email: 'mixed@test.com' }, insert_user_one: { email: 'beside@test.com' } }
-    })
-    t.match(await admin(mixed('after@test.com')), { errors: [{ extensions: { code: 'constraint-violation', path: '$' } }] })
-    t.strictSame(await admin('{ user(where: { email: { _eq: "after@test.com" } }) { id } }'), { data: { user: [] } })
-  })
 })
 
-onEachDatabase('the HTTP side', async (t, database) => {
+onEachDatabase('the HTTP API', async (t, database) => {
   const { hasuraUrl, graphql } = await sandbox(t, { database })
   t.equal(await (await fetch(`${hasuraUrl}/healthz`)).text(), 'OK')
   t.match(await (await fetch(`${hasuraUrl}/v1/version`)).json(), { version: /^v2\./ })

@@ -105,6 +105,10 @@ onEachDatabase('mutations of tables', async (t, database) => {
     })
 
     t.test('each run on their own beside an action, until one fails', async (t) => {
+      const user = 'Signup(email: "beside@test.com", password: "a-password-of-the-test") { email }'
+      t.strictSame(await admin(`mutation { ${set('d', 21)} ${user} }`), {
+        data: { update_counter: { affected_rows: 1, returning: [{ hits: 21 }] }, Signup: { email: 'beside@test.com' } }
+      })
       const signup = 'Signup(email: "a@test.com", password: "a-password-of-the-test") { id }'
       t.strictSame(await admin(`mutation { ${set('d', 30)} ${signup} e: ${set('e', 30)} }`), {
         errors: [failure('constraint-violation',
@@ -113,7 +117,7 @@ onEachDatabase('mutations of tables', async (t, database) => {
       t.strictSame([await hits('d'), await hits('e')], [30, 2])
     })
 
-    t.test('violate other constraints in Hasura\'s words', async (t) => {
+    t.test('report violated constraints in Hasura\'s words', async (t) => {
       const insert = 'mutation ($generation: Int) { insert_session_one(object: { id: "x", user_id: 101, generation: $generation, refreshed_at: "now" }) { id } }'
       const path = '$.selectionSet.insert_session_one.args.object'
       t.strictSame(await admin(insert, { generation: 1 }), fault('data-exception', 'invalid input syntax for type uuid: "x"', path))
@@ -131,7 +135,7 @@ onEachDatabase('mutations of tables', async (t, database) => {
       return data.counter.map(({ name }) => name)
     }
 
-    t.test('insert answers affected_rows and returning; columns that an object leaves out get their default', async (t) => {
+    t.test('insert answers affected_rows and returning; columns that an object omits get their default', async (t) => {
       t.strictSame(await admin(`mutation {
         many: insert_counter(objects: [{ name: "x", hits: 5 }, { name: "y", note: "n" }]) { affected_rows returning { name hits note } }
         none: insert_counter(objects: []) { affected_rows returning { name } __typename }
@@ -145,7 +149,7 @@ onEachDatabase('mutations of tables', async (t, database) => {
       })
     })
 
-    t.test('on_conflict updates or leaves rows of many', async (t) => {
+    t.test('on_conflict updates or keeps existing rows', async (t) => {
       const insert = (conflict: string): string => `mutation {
         insert_counter(objects: [{ name: "x", hits: 7 }, { name: "w", hits: 7 }], on_conflict: { constraint: counter_pkey ${conflict} }) {
           affected_rows returning { name hits }
@@ -155,7 +159,7 @@ onEachDatabase('mutations of tables', async (t, database) => {
         data: { insert_counter: { affected_rows: 2, returning: [{ name: 'x', hits: 7 }, { name: 'w', hits: 7 }] } }
       })
       t.strictSame(await admin(insert('')), { data: { insert_counter: { affected_rows: 0, returning: [] } } })
-      // An insert passes the check of its permission, an update that of the other.
+      // The check of the insert permission holds for new rows, that of the update permission for the others.
       const upsert = (name: string): string => `mutation {
         insert_counter(objects: { name: "${name}" }, on_conflict: { constraint: counter_pkey, update_columns: [hits] }) { affected_rows }
       }`
@@ -237,7 +241,7 @@ onEachDatabase('mutations of tables', async (t, database) => {
       for (const [where, expected] of table) t.strictSame(await names(where), expected, where)
     })
 
-    t.test('aggregates count the rows that the role may select, whatever its limit', async (t) => {
+    t.test('aggregates count the rows that the role may select, without its limit', async (t) => {
       t.strictSame(await admin(`{
         counter_aggregate(where: { hits: { _lte: 2 } }, order_by: { name: asc }) {
           aggregate { count hits: count(columns: hits, distinct: true) } nodes { name }
@@ -249,21 +253,21 @@ onEachDatabase('mutations of tables', async (t, database) => {
         { errors: [{ message: 'field \'counter_aggregate\' not found in type: \'query_root\'' }] })
     })
 
-    t.test('without a select permission, a role gets affected_rows alone', async (t) => {
+    t.test('without a select permission, a role gets only affected_rows', async (t) => {
       t.strictSame(await as('writer', 'mutation { insert_counter(objects: { name: "w" }) { affected_rows } }'),
         { data: { insert_counter: { affected_rows: 1 } } })
       t.match(await as('writer', 'mutation { insert_counter_one(object: { name: "w" }) { name } }'),
         { errors: [{ message: 'field \'insert_counter_one\' not found in type: \'mutation_root\'' }] })
     })
 
-    t.test('delete', async (t) => {
+    t.test('delete answers affected_rows', async (t) => {
       t.strictSame(await admin('mutation { delete_counter(where: { hits: { _lt: 3 } }) { affected_rows } }'),
         { data: { delete_counter: { affected_rows: 3 } } })
       t.strictSame(await names('{}'), ['a'])
     })
   })
 
-  t.test('a session is created, refreshed and ended by conditional mutations', async (t) => {
+  t.test('conditional mutations create, refresh and end a session', async (t) => {
     const [id, now, grace, old] = [sessionId(1), '2026-01-01T00:02:00Z', '2026-01-01T00:01:00Z', '2026-01-01T00:00:00Z']
 
     const login = `mutation ($user: Int!, $hash: String!, $id: uuid!, $now: timestamptz!) {

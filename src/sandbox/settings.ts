@@ -1,0 +1,29 @@
+import type { Environment } from '../config.ts'
+
+/** What the sandbox uses for variables that are not set. These secrets are public. */
+const developmentDefaults = {
+  HASURA_GRAPHQL_ADMIN_SECRET: 'development-admin-secret',
+  HASURA_GRAPHQL_JWT_SECRET: '{"type":"HS256","key":"development-key-of-at-least-32-bytes"}',
+  HASURA_GRAPHQL_UNAUTHORIZED_ROLE: 'anonymous',
+  HASURA_GRAPHQL_CORS_DOMAIN: '*',
+  ACTION_SECRET: 'development-action-secret',
+  LOG_LEVEL: 'warn',
+  PORT: '3000',
+  SANDBOX_PORT: '8080',
+  SANDBOX_DATA_DIR: '.sandbox'
+}
+
+export type SandboxSettings = Environment & typeof developmentDefaults
+
+/** Adds the development defaults. An empty value counts as unset. */
+export function settingsOf (env: Environment): SandboxSettings {
+  const set = Object.entries(env).filter(([, value]) => value !== undefined && value !== '')
+  return { ...developmentDefaults, ...Object.fromEntries(set) }
+}
+
+/** @throws Error if the variable is not a port number */
+export function portOf (settings: SandboxSettings, variable: 'PORT' | 'SANDBOX_PORT'): number {
+  const port = Number(settings[variable])
+  if (/^\d{1,5}$/.test(settings[variable]) && port <= 65_535) return port
+  throw new Error(`${variable} must be a port number, 0 to 65535; 0 takes a free one`)
+}

@@ -1,51 +1,53 @@
-import type { Kind } from './attempts.ts'
-import { startHelper } from './processes.ts'
+import autocannon from 'autocannon'
+import type { Server } from './servers.ts'
+import { headers, password } from './users.ts'
 
-export interface Load {
-  url: string
-  /** Callers at once, each on a connection of its own, which it keeps. */
-  callers: number
-  /** What each caller asks for, over and over. */
-  kinds: Kind[]
-  milliseconds: number
-  /** Milliseconds at the beginning that are not counted, over which the callers come in. */
-  warmUpMilliseconds?: number
-  /** Milliseconds from one request of a caller to its next; one that a late answer has put off counts from its time. */
-  pauseMilliseconds?: number
-  /** Whether a refused caller waits as long as Retry-After says, up to half as long again; else it tries at once. */
-  heedsRetryAfter?: boolean
+interface Load {
+  path: string
+  /** Each connection sends one request at a time. */
+  connections: number
+  requestsPerConnection: number
+  /** Which users of the stand-in log in. */
+  users?: 'known' | 'cheap'
+  isPasswordWrong?: boolean
 }
 
-export interface Outcome {
-  /** How many requests ended how: by status and code, such as `200` or `429 overloaded`, or `unanswered`. */
-  answers: Record<string, number>
-  /** Seconds in which those were answered: to the last answer, or after a warm-up to the end of the time. */
-  seconds: number
-  /** Milliseconds from request to answer, of those sent after the warm-up and answered with a 2xx; NaN without any. */
-  p50: number
-  p99: number
-}
-
-export type Generator = (load: Load) => Promise<Outcome>
-
-/** Starts a load generator as a process of its own. */
-export async function startGenerator (): Promise<Generator> {
-  const { ask } = await startHelper('generator.js', {})
-  return async load => await ask(load) as Outcome
-}
-
-/** How many ended in that way. */
-export function count ({ answers }: Outcome, ending: string): number {
-  return answers[ending] ?? 0
-}
-
-export function total ({ answers }: Pick<Outcome, 'answers'>): number {
-  return Object.values(answers).reduce((sum, number) => sum + number, 0)
-}
-
-/** @throws Error where none did, or any request ended in another way: a benchmark would else measure something else */
-export function expectOnly<Some extends Pick<Outcome, 'answers'>> (outcome: Some, ...endings: string[]): Some {
-  const other = Object.keys(outcome.answers).filter(ending => !endings.includes(ending))
-  if (other.length === 0 && total(outcome) > 0) return outcome
-  throw new Error(`requests were to end in ${endings.join(', ')}, but: ${JSON.stringify(outcome.answers)}`)
+/**
+ * Sends logins, each connection for a user of its own, with autocannon.
+ *
+ * @param expected - the status of every answer. Those of `tolerated` are not counted
+ * @returns answers per second, up to the time at which 90 % are there: the last ones come while connections are idle
+ * @throws Error if an answer has another status, or is missing
+ */
+export async function send (
+  { url }: Server, { path, connections, requestsPerConnection, users = 'known', isPasswordWrong = false }: Load, expected: number, tolerated: number[] = []
+): Promise<{ answers: number, perSecond: number }> {
+  const times: number[] = []
+  let connection = 0
+  const start = performance.now()
+  const { errors, statusCodeStats } = await new Promise<autocannon.Result>((resolve, reject) => {
+    const instance = autocannon({
+      url: url + path,
+      method: 'POST',
+      headers,
+      connections,
+      amount: connections * requestsPerConnection,
+      sampleInt: 10,
+      timeout: 60,
+      setupClient: (client) => {
+        const input = { email: `${users}-${connection++}@bench.test`, password: isPasswordWrong ? `${password}!` : password }
+        client.setBody(JSON.stringify({ input }))
+      }
+    }, (error: unknown, result) => {
+      if (error instanceof Error) reject(error)
+      else resolve(result)
+    })
+    instance.on('response', (_client, status) => { if (status === expected) times.push(performance.now()) })
+  })
+  const others = Object.keys(statusCodeStats ?? {}).filter(status => ![expected, ...tolerated].includes(Number(status)))
+  if (errors > 0 || others.length > 0 || times.length === 0) {
+    throw new Error(`${path} must answer ${expected}, but answered ${JSON.stringify(statusCodeStats)} with ${errors} errors`)
+  }
+  const most = Math.ceil(times.length * 0.9)
+  return { answers: times.length, perSecond: most / ((times[most - 1] ?? NaN) - start) * 1000 }
 }

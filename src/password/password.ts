@@ -113,12 +113,13 @@ async function password (fastify: FastifyInstance): Promise<void> {
   }
 
   async function verify (plain: string, storedHash: string | undefined, asSent: string): Promise<Verdict> {
-    const verifyStored = storedHash === undefined ? undefined : readStoredHash(storedHash, threads)
+    const verifyStored = storedHash === undefined ? undefined : readStoredHash(storedHash)
     if (storedHash === undefined || verifyStored === undefined) return verifyDecoy(plain, storedHash)
     const needsRehash = !storedHash.startsWith(prefix)
     try {
       // Today's hashes are of the normalised password. Another system may have hashed the other form.
-      const matches = await verifyStored(plain) || (needsRehash && asSent !== plain && await verifyStored(asSent))
+      const matches = await verifyStored(plain, threads)
+        || (needsRehash && asSent !== plain && await verifyStored(asSent, threads))
       return { matches, needsRehash, unreadable: false }
     } catch (error) {
       if (!(error instanceof CallError)) throw error

@@ -1,7 +1,8 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { ThreadPool } from './threads.ts'
 
-type VerifyPassword = (password: string) => Promise<boolean>
+/** Verifies a password against one stored hash, on a thread of the pool. */
+type VerifyPassword = (password: string, threads: ThreadPool) => Promise<boolean>
 
 /**
  * The cost up to which a stored hash is run. The libraries run whatever a hash asks for: Argon2 with 4 GiB takes most
@@ -29,7 +30,7 @@ function isAffordable (memoryBytes: number, workBytes: number): boolean {
 }
 
 /** Argon2id, Argon2i and Argon2d (RFC 9106). Without `v=` it is version 1.0, as PHC defines it. */
-function readArgon2 (storedHash: string, { call }: ThreadPool): VerifyPassword | undefined {
+function readArgon2 (storedHash: string): VerifyPassword | undefined {
   const [, parameters] = argon2Format.exec(storedHash) ?? []
   if (parameters === undefined) return undefined
   const { m = NaN, t = NaN, p = NaN } = Object.fromEntries(
@@ -37,14 +38,14 @@ function readArgon2 (storedHash: string, { call }: ThreadPool): VerifyPassword |
   ) as Record<string, number>
   if (!isAffordable(1024 * m, 1024 * m * t) || Number.isNaN(p)) return undefined
   const unpadded = storedHash.replaceAll(/=+(?=\$|$)/g, '')
-  return async password => call('verifyArgon2', unpadded, password)
+  return async (password, { call }) => call('verifyArgon2', unpadded, password)
 }
 
 /** bcrypt as `$2a$`, `$2b$` and `$2y$`. */
-function readBcrypt (storedHash: string, { call }: ThreadPool): VerifyPassword | undefined {
+function readBcrypt (storedHash: string): VerifyPassword | undefined {
   const cost = Number(bcryptFormat.exec(storedHash)?.[1])
   if (!(cost >= 4 && cost <= maxBcryptCost)) return undefined
-  return async (password) => {
+  return async (password, { call }) => {
     // Runs in any case, so that the time does not tell what kind of hash is stored.
     const matches = await call('verifyBcrypt', password, storedHash)
     // bcrypt ignores all but 72 bytes, and repeats a shorter key after a NUL: the hash of "P" is also that of "P\0P".
@@ -53,7 +54,7 @@ function readBcrypt (storedHash: string, { call }: ThreadPool): VerifyPassword |
 }
 
 /** scrypt (RFC 7914) as a PHC string. `ln` is the base-2 logarithm of N. */
-function readScrypt (storedHash: string, { call }: ThreadPool): VerifyPassword | undefined {
+function readScrypt (storedHash: string): VerifyPassword | undefined {
   const [, ln, r, p, salt = '', hash = ''] = scryptFormat.exec(storedHash) ?? []
   const parameters = { N: 2 ** Number(ln), r: Number(r), p: Number(p) }
   const blockBytes = 128 * parameters.r
@@ -63,7 +64,7 @@ function readScrypt (storedHash: string, { call }: ThreadPool): VerifyPassword |
   const expected = Buffer.from(hash, 'base64')
   // Node.js counts a little more memory than that.
   const options = { ...parameters, maxmem: 2 * maxMemoryBytes }
-  return async (password) => {
+  return async (password, { call }) => {
     const derived = await call('scrypt', password, Buffer.from(salt, 'base64'), expected.length, options)
     return timingSafeEqual(derived, expected)
   }
@@ -72,9 +73,9 @@ function readScrypt (storedHash: string, { call }: ThreadPool): VerifyPassword |
 /**
  * Reads a stored hash of this service or of another system.
  *
- * @returns a function that verifies a password on a thread; undefined if the hash is malformed, of an unknown
+ * @returns a function that verifies a password; undefined if the hash is malformed, of an unknown
  *   algorithm, or costs more than this service runs
  */
-export function readStoredHash (storedHash: string, threads: ThreadPool): VerifyPassword | undefined {
-  return readArgon2(storedHash, threads) ?? readBcrypt(storedHash, threads) ?? readScrypt(storedHash, threads)
+export function readStoredHash (storedHash: string): VerifyPassword | undefined {
+  return readArgon2(storedHash) ?? readBcrypt(storedHash) ?? readScrypt(storedHash)
 }

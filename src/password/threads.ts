@@ -4,8 +4,8 @@ import type { Calls } from './thread.cjs'
 /** A worker, and what settles the promise of its next message. */
 interface Thread {
   worker: Worker
-  resolve: (message: unknown) => void
-  reject: (error: unknown) => void
+  resolve?: (message: unknown) => void
+  reject?: (error: unknown) => void
 }
 
 export interface ThreadPool {
@@ -53,7 +53,7 @@ export async function startThreadPool (onStartFailure: (error: unknown) => void)
   }
 
   function remove (thread: Thread): void {
-    thread.reject(new Error('the thread has ended'))
+    thread.reject?.(new Error('the thread has ended'))
     if (!living.delete(thread)) return
     idle = idle.filter(other => other !== thread)
     // Its file descriptors are free again. If it was the last thread, nobody else wakes those that wait.
@@ -65,15 +65,14 @@ export async function startThreadPool (onStartFailure: (error: unknown) => void)
   async function start (): Promise<Thread> {
     // Plain JavaScript, without the loaders of this process. It needs no secrets.
     const worker = new Worker(new URL('thread.cjs', import.meta.url), { execArgv: [], env: {} })
-    const nothing = (): void => { /* no promise yet */ }
-    const thread: Thread = { worker, resolve: nothing, reject: nothing }
+    const thread: Thread = { worker }
     worker.on('message', (message) => {
       // Before the promise resolves: a thread that exits right after its answer is then removed again.
       if (message !== 'ready') rest(thread)
-      thread.resolve(message)
+      thread.resolve?.(message)
     })
     // Without a listener an error would end the process. A thread can also end without an error.
-    worker.on('error', (error) => { thread.reject(error) })
+    worker.on('error', (error) => { thread.reject?.(error) })
     worker.on('exit', () => { remove(thread) })
     await nextMessage(thread)
     living.add(thread)

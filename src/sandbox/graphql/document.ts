@@ -1,18 +1,13 @@
 import { Kind, parse, visit } from 'graphql'
 import type {
-  ASTNode, DirectiveNode, DocumentNode, FieldNode, FragmentDefinitionNode, OperationDefinitionNode, SelectionSetNode
+  ASTNode, DocumentNode, FragmentDefinitionNode, OperationDefinitionNode, SelectionSetNode
 } from 'graphql'
 import { HasuraFault } from '../fault.ts'
-
-/** A selection whose fragments stand where they are used. */
-export type Selection = InlinedField | InlinedFragment
-export interface InlinedField { kind: 'field', node: FieldNode, selections: Selection[] }
-export interface InlinedFragment { kind: 'fragment', on: string | undefined, directives: readonly DirectiveNode[], selections: Selection[] }
 
 /** The operation of a document that a request runs. */
 export interface Operation {
   node: OperationDefinitionNode
-  selections: Selection[]
+  fragments: Map<string, FragmentDefinitionNode>
   /** The names of the variables that it uses. */
   used: Set<string>
 }
@@ -33,47 +28,44 @@ function findOperation (document: DocumentNode, name: string | null): OperationD
   throw invalid('exactly one operation has to be present in the document when operationName is not specified')
 }
 
-/** Puts the fragments of an operation in place of their spreads, and collects the variables that it uses. */
-function inline (node: OperationDefinitionNode, fragments: FragmentDefinitionNode[]): Operation {
+/**
+ * Collects the variables that an operation uses, also in its fragments.
+ *
+ * @throws HasuraFault if a fragment is not defined or contains itself
+ */
+function collectVariables (node: OperationDefinitionNode, fragments: Operation['fragments']): Set<string> {
   const used = new Set<string>()
-  const inlined = new Map<string, Selection[]>()
+  const visited = new Set<string>()
   const collect = (nodes: readonly ASTNode[] = []): void => {
     for (const node of nodes) visit(node, { Variable: ({ name }) => { used.add(name.value) } })
   }
 
-  const inlineFragment = (name: string, path: string, stack: string[]): Selection[] => {
-    const known = inlined.get(name)
-    if (known !== undefined) return known
+  const visitFragment = (name: string, path: string, stack: string[]): void => {
     if (stack.includes(name)) {
       const cycle = new Intl.ListFormat('en').format(stack.slice(stack.indexOf(name)))
       throw invalid(`the fragment definition(s) ${cycle} form a cycle`, path)
     }
-    const fragment = fragments.find(fragment => fragment.name.value === name)
+    const fragment = fragments.get(name)
     if (fragment === undefined) throw invalid(`reference to undefined fragment "${name}"`, path)
-    const selections = inlineSelections(fragment.selectionSet, `${path}.${name}`, [...stack, name])
-    inlined.set(name, [{ kind: 'fragment', on: fragment.typeCondition.name.value, directives: [], selections }])
-    return inlineFragment(name, path, stack)
+    if (!visited.has(name)) visitSelections(fragment.selectionSet, `${path}.${name}`, [...stack, name])
+    visited.add(name)
   }
-
-  const inlineSelections = (set: SelectionSetNode | undefined, parent: string, stack: string[]): Selection[] => {
+  const visitSelections = (set: SelectionSetNode | undefined, parent: string, stack: string[]): void => {
     const path = `${parent}.selectionSet`
-    return (set?.selections ?? []).map((node): Selection => {
-      collect(node.directives)
-      const directives = node.directives ?? []
-      if (node.kind === Kind.FRAGMENT_SPREAD) {
-        return { kind: 'fragment', on: undefined, directives, selections: inlineFragment(node.name.value, path, stack) }
+    for (const selection of set?.selections ?? []) {
+      collect(selection.directives)
+      if (selection.kind === Kind.FRAGMENT_SPREAD) visitFragment(selection.name.value, path, stack)
+      else if (selection.kind === Kind.INLINE_FRAGMENT) visitSelections(selection.selectionSet, parent, stack)
+      else {
+        collect(selection.arguments)
+        visitSelections(selection.selectionSet, `${path}.${selection.name.value}`, stack)
       }
-      if (node.kind === Kind.INLINE_FRAGMENT) {
-        const selections = inlineSelections(node.selectionSet, parent, stack)
-        return { kind: 'fragment', on: node.typeCondition?.name.value, directives, selections }
-      }
-      collect(node.arguments)
-      return { kind: 'field', node, selections: inlineSelections(node.selectionSet, `${path}.${node.name.value}`, stack) }
-    })
+    }
   }
 
   collect(node.directives)
-  return { node, selections: inlineSelections(node.selectionSet, '$', []), used }
+  visitSelections(node.selectionSet, '$', [])
+  return used
 }
 
 /**
@@ -88,6 +80,8 @@ export function readDocument (query: string, operationName: string | null): Oper
   } catch {
     throw invalid('not a valid graphql query', '$.query')
   }
-  const fragments = document.definitions.filter(node => node.kind === Kind.FRAGMENT_DEFINITION)
-  return inline(findOperation(document, operationName), fragments)
+  const node = findOperation(document, operationName)
+  const fragments = new Map(document.definitions.filter(node => node.kind === Kind.FRAGMENT_DEFINITION)
+    .map(fragment => [fragment.name.value, fragment]))
+  return { node, fragments, used: collectVariables(node, fragments) }
 }

@@ -45,7 +45,8 @@ function checkRequest ({ schema, queries, mutations }: RoleSchema, request: Grap
   if (!root) throw invalidInput('no mutations exist', '$')
   const variables = readVariables(schema, operation, request.variables)
   checkDirectives(operation.node)
-  const selected = readSelection(operation.selections, root, '$', { schema, variables })
+  const { node: { selectionSet: { selections } }, fragments } = operation
+  const selected = readSelection(selections, root, '$', { schema, variables, fragments })
   return { kind, selected, fields: kind === OperationTypeNode.MUTATION ? mutations : queries }
 }
 

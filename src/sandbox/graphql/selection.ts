@@ -1,61 +1,67 @@
-import { getNamedType, isObjectType, print } from 'graphql'
-import type { GraphQLField, GraphQLObjectType } from 'graphql'
+import { getNamedType, isObjectType, Kind, print } from 'graphql'
+import type { FieldNode, GraphQLField, GraphQLObjectType, SelectionNode } from 'graphql'
 import type { Selected } from '../database/select.ts'
 import { isIncluded } from './directives.ts'
-import type { InlinedField, Selection } from './document.ts'
+import type { Operation } from './document.ts'
 import { invalidInput } from './given.ts'
 import { readFields } from './input.ts'
 import type { InputContext } from './input.ts'
 import { introspectionFields } from './introspection.ts'
 
+/** The request whose selections are read. */
+export type SelectionContext = InputContext & Pick<Operation, 'fragments'>
+
 /** The fields of a selection set without its fragments, and without what `@include` and `@skip` leave out. */
 function flatten (
-  selections: Selection[], type: GraphQLObjectType, path: string, context: InputContext
-): InlinedField[] {
+  selections: readonly SelectionNode[], type: GraphQLObjectType, path: string, context: SelectionContext
+): FieldNode[] {
   return selections.flatMap((selection) => {
-    const { directives = [] } = selection.kind === 'field' ? selection.node : selection
-    if (!isIncluded(directives, path, context)) return []
-    if (selection.kind === 'field') return [selection]
-    const { on = type.name, selections } = selection
-    return on === type.name ? flatten(selections, type, path, context) : []
+    if (!isIncluded(selection.directives ?? [], path, context)) return []
+    if (selection.kind === Kind.FIELD) return [selection]
+    const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : context.fragments.get(selection.name.value)
+    const { typeCondition, selectionSet } = fragment ?? {}
+    const isOfType = (typeCondition?.name.value ?? type.name) === type.name
+    return isOfType ? flatten(selectionSet?.selections ?? [], type, path, context) : []
   })
 }
 
-function argumentsOf ({ node }: InlinedField): string {
-  return (node.arguments ?? []).map(print).sort().join()
+function argumentsOf (field: FieldNode): string {
+  return (field.arguments ?? []).map(print).sort().join()
 }
 
-/** Makes one field of those with the same name in the answer. */
-function merge (fields: InlinedField[], path: string): Map<string, InlinedField> {
-  const merged = new Map<string, InlinedField>()
+/** Fields with the same name in the answer, and what they select together. */
+interface MergedField { field: FieldNode, selections: SelectionNode[] }
+
+function merge (fields: FieldNode[], path: string): Map<string, MergedField> {
+  const merged = new Map<string, MergedField>()
   for (const field of fields) {
-    const alias = field.node.alias?.value ?? field.node.name.value
-    const first = merged.get(alias)
-    const [name, other] = [field.node.name.value, first?.node.name.value]
-    if (other !== undefined && other !== name) {
+    const alias = field.alias?.value ?? field.name.value
+    const { field: first = field, selections = [] } = merged.get(alias) ?? {}
+    const [name, other] = [field.name.value, first.name.value]
+    if (other !== name) {
       const message = `selection of both '${other}' and '${name}' specify the same response name, '${alias}'`
       throw invalidInput(message, path)
     }
-    if (first !== undefined && argumentsOf(first) !== argumentsOf(field)) {
+    if (argumentsOf(first) !== argumentsOf(field)) {
       throw invalidInput(`inconsistent arguments between multiple selections of field '${name}'`, path)
     }
-    merged.set(alias, { ...field, selections: [...first?.selections ?? [], ...field.selections] })
+    merged.set(alias, { field, selections: [...selections, ...field.selectionSet?.selections ?? []] })
   }
   return merged
 }
 
 function findField (
-  name: string, type: GraphQLObjectType, { schema }: InputContext
+  name: string, type: GraphQLObjectType, { schema }: SelectionContext
 ): GraphQLField<unknown, unknown> | undefined {
   const introspection = type === schema.getQueryType() ? introspectionFields : []
   return type.getFields()[name] ?? introspection.find(field => field.name === name)
 }
 
 function readArguments (
-  definition: GraphQLField<unknown, unknown>, { node }: InlinedField, path: string, context: InputContext
+  definition: GraphQLField<unknown, unknown>, field: FieldNode, path: string, context: SelectionContext
 ): Selected['args'] {
   const { name, args: definitions } = definition
-  const given = new Map((node.arguments ?? []).map(({ name, value }) => [name.value, value]))
+  const given = new Map((field.arguments ?? []).map(({ name, value }) => [name.value, value]))
   const unknown = [...given.keys()].find(key => !definitions.some(({ name }) => name === key))
   if (unknown !== undefined) throw invalidInput(`'${name}' has no argument named '${unknown}'`, path)
   return readFields(definitions, given, `${path}.args`, context)
@@ -68,12 +74,13 @@ function readArguments (
  * @throws HasuraFault for the first mistake, with Hasura's message and path
  */
 export function readSelection (
-  selections: Selection[], type: GraphQLObjectType, parent: string, context: InputContext
+  selections: readonly SelectionNode[], type: GraphQLObjectType, parent: string, context: SelectionContext
 ): Selected[] {
   const path = `${parent}.selectionSet`
   if (selections.length === 0) throw invalidInput(`missing selection set for '${type.name}'`, path)
-  return Array.from(merge(flatten(selections, type, path, context), path), ([alias, field]): Selected => {
-    const name = field.node.name.value
+  const fields = merge(flatten(selections, type, path, context), path)
+  return Array.from(fields, ([alias, { field, selections }]): Selected => {
+    const name = field.name.value
     const selected = { alias, name, typeName: type.name, args: {}, fields: [] }
     if (name === '__typename') return selected
     const at = `${path}.${name}`
@@ -82,9 +89,9 @@ export function readSelection (
     const args = readArguments(definition, field, at, context)
     const output = getNamedType(definition.type)
     if (isObjectType(output)) {
-      return { ...selected, args, fields: readSelection(field.selections, output, at, context) }
+      return { ...selected, args, fields: readSelection(selections, output, at, context) }
     }
-    if (field.selections.length > 0) throw invalidInput('unexpected subselection set for non-object field', at)
+    if (selections.length > 0) throw invalidInput('unexpected subselection set for non-object field', at)
     return { ...selected, args }
   })
 }

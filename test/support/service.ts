@@ -18,7 +18,8 @@ export const settings = {
   ARGON2_MEMORY_KIB: '8',
   ARGON2_PASSES: '1',
   HASURA_TIMEOUT_SECONDS: '60',
-  PASSWORD_QUEUE_MILLISECONDS: '25000'
+  PASSWORD_QUEUE_MILLISECONDS: '25000',
+  SHUTDOWN_GRACE_SECONDS: '300'
 }
 
 /** The service with `env` added to the settings above, its log, and shorthands for requests with the action secret. */

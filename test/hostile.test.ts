@@ -8,7 +8,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { hasuraOf, service, settings } from './support/service.ts'
 
-/** The service on a Hasura that knows nobody, without a limit on attempts: what is tried here is the input. */
+/** The service with no users and without a limit on attempts, because these tests are about the input. */
 async function start (t: Test) {
   const { url } = await hasuraOf(t, {
     UserByEmail: { data: { user: [] } },
@@ -20,8 +20,8 @@ async function start (t: Test) {
   return running
 }
 
-/** Every answer is a good one, or an error of the one shape and no 5xx. */
-function isSound (status: number, contentType: unknown, body: string): boolean {
+/** Whether an answer is a 200, or an error of the documented shape below 500. */
+function isValid (status: number, contentType: unknown, body: string): boolean {
   if (status === 200) return true
   const { message, extensions, ...others } = JSON.parse(body) as Record<string, unknown>
   const { path, code, retry_after_seconds: seconds, ...more } = extensions as Record<string, unknown>
@@ -38,11 +38,11 @@ const inputs = fc.record({
   email: fc.oneof(fc.emailAddress(), anyText, fc.jsonValue()), password: fc.oneof(anyText, fc.jsonValue())
 }, { requiredKeys: [] })
 
-t.test('any body is answered soundly', async (t) => {
+t.test('any body gets a valid answer', async (t) => {
   const { fastify } = await start(t)
   const sends = async (options: InjectOptions): Promise<boolean> => {
     const { statusCode, headers: received, body } = await fastify.inject({ method: 'POST', headers, ...options })
-    return isSound(statusCode, received['content-type'], body)
+    return isValid(statusCode, received['content-type'], body)
   }
   const bodies: Record<string, fc.Arbitrary<string | Uint8Array>> = {
     'any input': inputs.map(input => JSON.stringify({ input })),
@@ -61,7 +61,7 @@ t.test('any body is answered soundly', async (t) => {
   }
 })
 
-t.test('any method, path and header is answered soundly', async (t) => {
+t.test('any method, path and header get a valid answer', async (t) => {
   const { fastify } = await start(t)
   const token = fc.string({ unit: fc.constantFrom('a', 'b', 'x', 'y', '-'), minLength: 1, maxLength: 20 })
   const names = fc.oneof(token, fc.constantFrom(
@@ -82,12 +82,12 @@ t.test('any method, path and header is answered soundly', async (t) => {
   })
   const property = fc.asyncProperty(requests, async (request) => {
     const { statusCode, headers, body } = await fastify.inject(request)
-    return request.method === 'HEAD' ? statusCode < 500 : isSound(statusCode, headers['content-type'], body)
+    return request.method === 'HEAD' ? statusCode < 500 : isValid(statusCode, headers['content-type'], body)
   })
   await t.resolves(fc.assert(property, { numRuns: 500 }))
 })
 
-t.test('hostile bodies by name', async (t) => {
+t.test('hostile bodies are refused or harmless', async (t) => {
   const { inject, fastify } = await start(t)
   const good = '"email":"a@b.test","password":"a-password"'
   const wrapped = (input: string): string => `{"input":{${input}}}`
@@ -123,7 +123,7 @@ t.test('a text up to the body limit is refused before it is normalised', async (
   const normalize = t.capture(String.prototype, 'normalize', Reflect.get(String.prototype, 'normalize'))
   const emailTooLong = ['validation-failed', 'input.email must have at most 254 characters']
   const malformed = ['validation-failed', 'input.email must be an email address']
-  // Runs of marks, decompositions that grow or compose, and text that is long in units or in bytes alone.
+  // Runs of marks, characters that decompose or compose, and text that is long in bytes or UTF-16 units only.
   const texts = [
     'a', '@', '.', ' ', '\0', 'é', 'e\u0301', '\u0300', '\u0300\u0316', '\u0345\u0300\u0316\u05b0', 'α\u0313\u0300\u0345', 'ᾂ', '\ufdfa', '각',
     '\u1100\u1161\u11a8', '\u0f71\u0f72', '\u3099', '\u{1d15e}', '\u{16126}', '😀', '漢', '\u0130', 'Σ', '\u200d', 'xn--', 'ü.', '%41', '1.'
@@ -151,7 +151,7 @@ t.test('a text up to the body limit is refused before it is normalised', async (
   t.equal(longest <= 1024, true, `the longest normalised text has ${longest} code points`)
 })
 
-t.test('hostile requests by name, on a socket', async (t) => {
+t.test('hostile requests on a socket get an answer or are closed', async (t) => {
   const { fastify } = await start(t)
   await fastify.listen({ host: '127.0.0.1', port: 0 })
   const { port } = fastify.server.address() as AddressInfo
@@ -162,36 +162,36 @@ t.test('hostile requests by name, on a socket', async (t) => {
   }
   const body = JSON.stringify({ input: { email: 'a@b.test', password: 'a-password' } })
   const gzipped = gzipSync(body)
-  const start_ = (line: string, more = ''): string => [
+  const requestHead = (line: string, more = ''): string => [
     `${line} HTTP/1.1`, 'Host: a', 'Connection: close', `X-Hasura-Action-Secret: ${settings.ACTION_SECRET}`,
     ...(more === '' ? [] : [more]), '', ''
   ].join('\r\n')
   const post = (more: string, payload = body): string => (
-    start_('POST /login', `Content-Length: ${Buffer.byteLength(payload)}\r\n${more}`) + payload
+    requestHead('POST /login', `Content-Length: ${Buffer.byteLength(payload)}\r\n${more}`) + payload
   )
   const json = 'Content-Type: application/json'
   const table: Array<[string, string | Buffer, number]> = [
     ['Expect: 100-continue', post(`${json}\r\nExpect: 100-continue`), 401],
     ['Expect: something else', post(`${json}\r\nExpect: 200-ok`), 400],
     ['a gzip body', Buffer.concat([
-      Buffer.from(start_('POST /login', `Content-Length: ${gzipped.length}\r\n${json}\r\nContent-Encoding: gzip`)), gzipped
+      Buffer.from(requestHead('POST /login', `Content-Length: ${gzipped.length}\r\n${json}\r\nContent-Encoding: gzip`)), gzipped
     ]), 415],
     ['a foreign charset', post('Content-Type: application/json; charset=utf-16'), 415],
     ['a form', post('Content-Type: application/x-www-form-urlencoded'), 415],
     ['no content type', post('X: y'), 415],
-    ['an unknown method', start_('BREW /login'), 400],
-    ['a method that is known and not ours', start_('PROPFIND /login'), 405],
-    ['TRACE', start_('TRACE /login'), 405],
-    ['dots in the path', start_('GET /../../etc/passwd'), 404],
-    ['encoded dots', start_('GET /%2e%2e/%2e%2e/etc/passwd'), 404],
-    ['a double slash, which the router ignores', start_('POST //login'), 400],
-    ['a trailing slash, which the router ignores', start_('POST /login/'), 400],
-    ['another case', start_('POST /LOGIN'), 404],
-    ['a NUL in the path', start_('POST /login%00'), 404],
-    ['a pattern in the path', start_('GET /:(*'), 404],
-    ['a broken escape', start_('POST /%zz'), 400],
-    ['an absolute URL', start_('GET http://elsewhere/secret'), 404],
-    ['oversized headers', start_('GET /healthz', `X: ${'x'.repeat(20_000)}`), 400],
+    ['an unknown method', requestHead('BREW /login'), 400],
+    ['a known method without a route', requestHead('PROPFIND /login'), 405],
+    ['TRACE', requestHead('TRACE /login'), 405],
+    ['dots in the path', requestHead('GET /../../etc/passwd'), 404],
+    ['encoded dots', requestHead('GET /%2e%2e/%2e%2e/etc/passwd'), 404],
+    ['a double slash, which the router ignores', requestHead('POST //login'), 400],
+    ['a trailing slash, which the router ignores', requestHead('POST /login/'), 400],
+    ['another case', requestHead('POST /LOGIN'), 404],
+    ['a NUL in the path', requestHead('POST /login%00'), 404],
+    ['a pattern in the path', requestHead('GET /:(*'), 404],
+    ['a broken escape', requestHead('POST /%zz'), 400],
+    ['an absolute URL', requestHead('GET http://elsewhere/secret'), 404],
+    ['oversized headers', requestHead('GET /healthz', `X: ${'x'.repeat(20_000)}`), 400],
     ['two lengths', `POST /login HTTP/1.1\r\nHost: a\r\n${json}\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}`, 400],
     ['a length and chunks', `POST /login HTTP/1.1\r\nHost: a\r\n${json}\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
     ['a header with a line break', 'GET /healthz HTTP/1.1\r\nHost: a\r\nX: a\nb\r\n\r\n', 400],
@@ -202,11 +202,11 @@ t.test('hostile requests by name, on a socket', async (t) => {
     const answer = (await send(bytes)).replace(/^HTTP\/1\.1 100 Continue\r\n\r\n/, '')
     const [head = '', content = ''] = answer.split('\r\n\r\n')
     t.equal(Number(head.split(' ')[1]), status, title)
-    t.ok(isSound(status, /content-type: (.*)/i.exec(head)?.[1], content), title)
+    t.ok(isValid(status, /content-type: (.*)/i.exec(head)?.[1], content), title)
   }
 
-  t.equal(await send(start_('CONNECT a:1')), '', 'CONNECT is cut off by Node')
-  t.equal(await send(''), await send('GET /healthz HTTP/1.1\r\nHost'), 'who sends nothing, or slowly, is cut off alike')
+  t.equal(await send(requestHead('CONNECT a:1')), '', 'Node.js closes a CONNECT')
+  t.equal(await send(''), await send('GET /healthz HTTP/1.1\r\nHost'), 'a connection without a request, or with a slow one, is closed with the same answer')
   const idle = await send('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n')
   t.match(idle, /^HTTP\/1\.1 200 OK/)
 })

@@ -1,11 +1,12 @@
 import type { FastifyInstance } from 'fastify'
+import { ActionError } from '../errors.ts'
 import { ReadyDocument, TypedDocumentString } from '../generated/operations.ts'
 import { schemaRequirements } from '../generated/schema-requirements.ts'
 import { HasuraError, isDatabaseAway } from './answer.ts'
 
 type Hasura = FastifyInstance['hasura']
 
-interface TypeRef { name: string | null, ofType?: TypeRef | null }
+type TypeRef = { name: string } | { name: null, ofType: TypeRef }
 
 /** An object type has fields, an input type has input fields, an unknown type is null. */
 type IntrospectedType = {
@@ -24,8 +25,8 @@ fragment Members on __Type {
   inputFields { name type { name ofType { name ofType { name ofType { name } } } } }
 }`)
 
-function namedType ({ name, ofType }: TypeRef): string {
-  return name ?? (ofType ? namedType(ofType) : '')
+function namedType (type: TypeRef): string {
+  return type.name ?? namedType(type.ofType)
 }
 
 /** Writes the members of introspected types like `schemaRequirements`. */
@@ -79,7 +80,10 @@ function explainReported ({ code, message, sqlState = '' }: HasuraError): string
 
 function explain (error: unknown): string {
   if (error instanceof HasuraError) return explainReported(error)
-  const { cause } = error as Error
+  if (!(error instanceof ActionError)) {
+    return 'HASURA_GRAPHQL_ENDPOINT is a GraphQL server, but not Hasura: it does not describe its types. Correct the URL'
+  }
+  const { cause } = error
   if (isDatabaseAway(cause)) {
     return 'Hasura has no connection to PostgreSQL: start PostgreSQL, or correct the database URL in Hasura\'s environment, '
       + 'such as PG_DATABASE_URL'

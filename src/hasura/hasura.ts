@@ -64,6 +64,9 @@ function createMetrics ({ metrics }: FastifyInstance) {
   }
 }
 
+/** The kind and the name of the operation in a document. */
+const definition = /^[^]*\b(query|mutation) (\w+)[^]*$/
+
 /** `fastify.hasura`: the client for Hasura. */
 async function hasura (fastify: FastifyInstance): Promise<void> {
   const { send, close } = openConnection(fastify.config)
@@ -76,7 +79,8 @@ async function hasura (fastify: FastifyInstance): Promise<void> {
       document: TypedDocumentString<Result, Variables>, variables: Variables, caller?: Caller
     ) {
       const query = document.toString()
-      const [, kind = '', operation = ''] = /(query|mutation) (\w+)/.exec(query) ?? []
+      const kind = query.replace(definition, '$1')
+      const operation = query.replace(definition, '$2')
       const body = JSON.stringify({ query, variables })
       const headers = caller === undefined ? {} : tracingHeaders(caller)
       const signal = AbortSignal.timeout(timeout)

@@ -112,6 +112,10 @@ t.test('a schema that lacks what the operations use is one line that names it', 
   const other = await hasuraServing(t, 'type Query { user: [String] }')
   const notHasura = 'HASURA_GRAPHQL_ENDPOINT is a GraphQL server, but not Hasura: its schema has no query_root. Correct the URL'
   t.equal(await diagnosisOf(t, other), notHasura)
+  for (const data of [{ query_root: { fields: 5 } }, { user_bool_exp: { inputFields: [{ name: 'id', type: {} }] } }]) {
+    const malformed = await serverOf(t, answering(JSON.stringify({ data })))
+    t.match(await diagnosisOf(t, malformed), /^HASURA_GRAPHQL_ENDPOINT is a GraphQL server, but not Hasura: it does/)
+  }
 })
 
 t.test('without introspection, the operation that reads users decides', async (t) => {

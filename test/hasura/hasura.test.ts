@@ -96,8 +96,9 @@ t.test('an answer that is not GraphQL is hasura-unavailable', async (t) => {
     const { request } = await client(t, await serverOf(t, listener))
     const error = await request(UserByEmailDocument, { email: 'a@b.test' }).catch((error: unknown) => error)
     t.match(error, { name: 'ActionError', code: 'hasura-unavailable', message: 'Hasura is unavailable' }, title)
-    const { name, message, ...others } = (error as { cause: Error }).cause
+    const { name, message, code = 'NONE', ...others } = (error as { cause: NodeJS.ErrnoException }).cause
     t.notMatch(name + message, /argon2/)
+    t.match(code, /^[A-Z\d_]+$/)
     t.strictSame(others, {}, 'the log would show nothing else')
   }
   const { request } = await client(t, 'http://127.0.0.1:1')

@@ -22,6 +22,7 @@ import password from './password/password.ts'
 import health from './http/health.ts'
 import requestLog from './http/request-log.ts'
 import shutdown from './http/shutdown.ts'
+import { parseRedisUrl } from './throttle/redis-connection.ts'
 import throttle from './throttle/throttle.ts'
 
 export { serverOptions } from './http/http.ts'
@@ -33,7 +34,10 @@ export { serverOptions } from './http/http.ts'
  */
 async function app (fastify: FastifyInstance, { env }: { env: Environment }): Promise<void> {
   await fastify.register(config, {
-    env, parsers: { HASURA_GRAPHQL_ENDPOINT: parseEndpoint, HASURA_GRAPHQL_JWT_SECRET: readJwtSecret }
+    env,
+    parsers: {
+      HASURA_GRAPHQL_ENDPOINT: parseEndpoint, HASURA_GRAPHQL_JWT_SECRET: readJwtSecret, REDIS_URL: parseRedisUrl
+    }
   })
   await fastify.register(metrics)
   await fastify.register(shutdown)

@@ -196,8 +196,8 @@ function* findWarnings (env: Environment): Generator<string> {
 interface ConfigOptions {
   env: Environment
   /**
-   * Parsers of single variables, which throw a ConfigError. Another plugin calls them when it needs the value. Here
-   * they run only if the start fails anyway, so that one run reports every unusable variable.
+   * Parsers of single variables, which throw a ConfigError. The plugins that need the values call them, too. They run
+   * here so that one run reports every unusable variable.
    */
   parsers?: Partial<Record<Variable, (value: string) => unknown>>
 }
@@ -228,8 +228,7 @@ async function config (fastify: FastifyInstance, { env, parsers }: ConfigOptions
     schemaErrors = (error as { errors?: SchemaError[] }).errors ?? []
     if (schemaErrors.length === 0) throw error
   }
-  const errors = [...schemaErrors.map(error => explain(error, data)), ...crossCheck(data)]
-  if (errors.length > 0) errors.push(...runParsers(parsers, data))
+  const errors = [...schemaErrors.map(error => explain(error, data)), ...crossCheck(data), ...runParsers(parsers, data)]
   // The first error of a variable is enough.
   const variables = errors.map(({ variable }) => variable)
   const [first, ...others] = errors.filter(({ variable }, index) => variables.indexOf(variable) === index)

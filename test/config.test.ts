@@ -114,8 +114,12 @@ t.test('one run reports every unusable variable once, those that other plugins p
   ])
   t.notMatch(lines.join(), 'hunter2')
 
-  const single = await messageOf(service(t, { HASURA_GRAPHQL_JWT_SECRET: 'hunter2' }))
-  t.match(single, /^HASURA_GRAPHQL_JWT_SECRET is not a JSON object: .* single quotes around it in a \.env file/)
+  const parsed = { HASURA_GRAPHQL_ENDPOINT: 'hunter2', HASURA_GRAPHQL_JWT_SECRET: 'hunter2', REDIS_URL: 'redis://[hunter2' }
+  t.match(await messageOf(service(t, parsed)), new RegExp([
+    '^HASURA_GRAPHQL_ENDPOINT is not an http or https URL: .*',
+    'HASURA_GRAPHQL_JWT_SECRET is not a JSON object: .* single quotes around it in a \\.env file.*',
+    'REDIS_URL is not a URL of Redis: (?!.*hunter2).*$'
+  ].join('\n')))
 })
 
 t.test('a bug in a parser is not reported as an unusable variable', async (t) => {

@@ -16,7 +16,8 @@ interface Server {
   password: string
 }
 
-function readUrl (text: string): Server {
+/** @throws ConfigError if `REDIS_URL` is not a URL of Redis */
+export function parseRedisUrl (text: string): Server {
   try {
     const { protocol, username, password, pathname, search, hash } = new URL(text)
     decodeURIComponent(username)
@@ -115,7 +116,7 @@ async function refuseClusters (client: Client): Promise<void> {
 export async function connectToRedis (
   redisUrl: string, log: FastifyBaseLogger
 ): Promise<{ run: RunScript, close: () => void }> {
-  const server = readUrl(redisUrl)
+  const server = parseRedisUrl(redisUrl)
   // Not loaded without REDIS_URL.
   const { createClient } = await import('@redis/client')
   let isReady = false

@@ -2,7 +2,7 @@ import type { Metadata } from '../metadata/metadata.ts'
 import type {
   DeletePermission, InsertPermission, SelectPermission, TableMetadata, UpdatePermission
 } from '../metadata/table-metadata.ts'
-import type { Connection } from './connection.ts'
+import type { SqlConnection } from './sql-connection.ts'
 
 export interface Column {
   name: string
@@ -70,7 +70,7 @@ const query = `
  *
  * @throws Error if the metadata names a table, a column or a foreign key that the database does not have
  */
-export async function readCatalogue (db: Connection, { tables }: Metadata): Promise<TrackedTable[]> {
+export async function readCatalogue (db: SqlConnection, { tables }: Metadata): Promise<TrackedTable[]> {
   const { rows } = await db.query<CatalogueTable>(query)
   const tracked = tables.map((metadata) => {
     const { schema, name } = metadata.table

@@ -1,4 +1,4 @@
-import type { Database } from './connection.ts'
+import type { Database } from './sql-connection.ts'
 import { openEmbedded } from './embedded.ts'
 import { readMigrations } from './migrations.ts'
 import type { Log } from './migrations.ts'

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import type { Transaction } from '@electric-sql/pglite'
-import type { Connection, Database, Result } from './connection.ts'
+import type { SqlConnection, Database, Result } from './sql-connection.ts'
 import { explainMissingExtension, loadExtensions } from './extensions.ts'
 import { LockedError, takeLock } from './lock.ts'
 import { applyMigrations } from './migrations.ts'
@@ -48,7 +48,7 @@ async function prepare (folder: string, log: Log): Promise<string> {
   return data
 }
 
-function connectionOf (db: PGlite | Transaction): Connection {
+function connectionOf (db: PGlite | Transaction): SqlConnection {
   return {
     query: async <Row>(sql: string, params?: Array<string | null>): Promise<Result<Row>> => {
       if (params !== undefined) return db.query<Row>(sql, params)

@@ -2,7 +2,7 @@ import type { Session } from '../auth/authenticate.ts'
 import { HasuraFault } from '../fault.ts'
 import type { Json } from '../json.ts'
 import type { TrackedTable } from './catalogue.ts'
-import type { Connection } from './connection.ts'
+import type { SqlConnection } from './sql-connection.ts'
 import { accessOf } from './permissions.ts'
 import { compileKey } from './select.ts'
 import { sqlFault } from './sql-fault.ts'
@@ -20,7 +20,7 @@ const nothing: Written = { count: 0, rows: '[]' }
 
 /** Runs a statement; the caller's transaction undoes it if a row fails the permission's check. */
 async function write (
-  db: Connection, sql: string, check: string, { params }: Statement, path: string
+  db: SqlConnection, sql: string, check: string, { params }: Statement, path: string
 ): Promise<Written> {
   const { rows } = await db.query<Written & { allowed: boolean }>(`
     WITH w AS (${sql} RETURNING to_json(t) AS row, coalesce(${check}, false) AS allowed)
@@ -73,7 +73,7 @@ function compileConflict (table: TrackedTable, conflict: OnConflict, of: Stateme
  * @param path - where the client's values are, for errors
  */
 export async function insertRows (
-  db: Connection, table: TrackedTable, session: Session, objects: Json[], conflict: OnConflict | undefined, path: string
+  db: SqlConnection, table: TrackedTable, session: Session, objects: Json[], conflict: OnConflict | undefined, path: string
 ): Promise<Written> {
   if (objects.length === 0) return nothing
   const of = newStatement(session)
@@ -96,7 +96,7 @@ export async function insertRows (
 
 /** Updates rows: sets columns, and adds to numbers. Returns undefined if nothing is to change. */
 export async function updateRows (
-  db: Connection, table: TrackedTable, session: Session, target: Target, { set, inc }: { set: Json, inc: Json }
+  db: SqlConnection, table: TrackedTable, session: Session, target: Target, { set, inc }: { set: Json, inc: Json }
 ): Promise<Written | undefined> {
   const of = newStatement(session)
   const { update } = accessOf(table, session.role)
@@ -108,7 +108,7 @@ export async function updateRows (
 }
 
 export async function deleteRows (
-  db: Connection, table: TrackedTable, session: Session, target: Target
+  db: SqlConnection, table: TrackedTable, session: Session, target: Target
 ): Promise<Written> {
   const of = newStatement(session)
   const where = compileTarget(target, table, accessOf(table, session.role).delete?.filter, of)

@@ -1,4 +1,4 @@
-import type { Connection } from './connection.ts'
+import type { SqlConnection } from './sql-connection.ts'
 import type { Log } from './migrations.ts'
 
 /** The first with `gen_random_uuid()`, and with the messages that newer versions have. */
@@ -10,7 +10,7 @@ const oldestVersion = 13
  * @param server - its name for the error
  * @throws Error if the version is too old
  */
-export async function readVersion (connection: Connection, server: string): Promise<string> {
+export async function readVersion (connection: SqlConnection, server: string): Promise<string> {
   const { rows: [row] } = await connection.query<{ server_version: string }>('SHOW server_version')
   const [version = ''] = row?.server_version.split(' ') ?? []
   if (Number.parseInt(version, 10) >= oldestVersion) return version
@@ -18,7 +18,7 @@ export async function readVersion (connection: Connection, server: string): Prom
 }
 
 /** Two sandboxes that start on one database migrate it one after the other. The lock ends with the connection. */
-export async function lockMigrations (connection: Connection, log: Log): Promise<void> {
+export async function lockMigrations (connection: SqlConnection, log: Log): Promise<void> {
   const key = 'hashtext(\'hasura-jwt-auth sandbox\')'
   const { rows: [row] } = await connection.query<{ taken: boolean }>(`SELECT pg_try_advisory_lock(${key}) AS taken`)
   if (row?.taken === true) return
@@ -40,7 +40,7 @@ const foreignTables = String.raw`
  *
  * @throws Error if the database has tables, and no sandbox made them
  */
-export async function refuseForeignTables (connection: Connection, database: string): Promise<void> {
+export async function refuseForeignTables (connection: SqlConnection, database: string): Promise<void> {
   const { rows: [first, ...others] } = await connection.query<{ name: string }>(foreignTables)
   if (first === undefined) return
   const names = others.length === 0 ? first.name : `${first.name} and ${others.length} more`

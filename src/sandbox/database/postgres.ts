@@ -1,8 +1,8 @@
 import { types as pgliteTypes } from '@electric-sql/pglite'
 import pg from 'pg'
 import type { ClientBase, ClientConfig, QueryResult } from 'pg'
-import { ConnectionError } from './connection.ts'
-import type { Connection, Database, Result } from './connection.ts'
+import { ConnectionError } from './sql-connection.ts'
+import type { SqlConnection, Database, Result } from './sql-connection.ts'
 import { applyMigrations } from './migrations.ts'
 import type { Log, Migration } from './migrations.ts'
 import { lockMigrations, readVersion, refuseForeignTables } from './postgres-checks.ts'
@@ -23,7 +23,7 @@ async function send (client: ClientBase, sql: string, params?: Array<string | nu
   }
 }
 
-function connectionOf (client: ClientBase): Connection {
+function connectionOf (client: ClientBase): SqlConnection {
   return {
     query: async <Row>(sql: string, params?: Array<string | null>): Promise<Result<Row>> => {
       const { rows } = await send(client, sql, params)
@@ -32,7 +32,7 @@ function connectionOf (client: ClientBase): Connection {
   }
 }
 
-async function transactionOn<T> (client: ClientBase, run: (connection: Connection) => Promise<T>): Promise<T> {
+async function transactionOn<T> (client: ClientBase, run: (connection: SqlConnection) => Promise<T>): Promise<T> {
   await send(client, 'BEGIN')
   try {
     const result = await run(connectionOf(client))
@@ -46,7 +46,7 @@ async function transactionOn<T> (client: ClientBase, run: (connection: Connectio
 }
 
 /** Parses every value with the parser that PGlite uses, so that both databases return the same. */
-async function readTypes (connection: Connection): Promise<NonNullable<ClientConfig['types']>> {
+async function readTypes (connection: SqlConnection): Promise<NonNullable<ClientConfig['types']>> {
   const { rows } = await connection.query<{ list: string, element: string }>(
     'SELECT typarray::text AS list, oid::text AS element FROM pg_type WHERE typarray <> 0')
   const elements = new Map(rows.map(({ list, element }) => [Number(list), Number(element)]))

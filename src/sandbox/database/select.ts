@@ -1,7 +1,7 @@
 import type { Session } from '../auth/authenticate.ts'
 import type { Json } from '../json.ts'
 import type { Column, TrackedTable } from './catalogue.ts'
-import type { Connection } from './connection.ts'
+import type { SqlConnection } from './sql-connection.ts'
 import { all, newAlias, newStatement, parameter, quote, tableName } from './statement.ts'
 import type { Statement } from './statement.ts'
 import { compileFilter, compileWhere } from './where.ts'
@@ -135,7 +135,7 @@ export function compileKey ({ columns, primaryKey }: TrackedTable, alias: string
  *
  * @returns the JSON, as PostgreSQL writes it
  */
-export async function runQuery (db: Connection, session: Session, compile: (of: Statement) => string): Promise<string> {
+export async function runQuery (db: SqlConnection, session: Session, compile: (of: Statement) => string): Promise<string> {
   const of = newStatement(session)
   const { rows } = await db.query<{ json: string | null }>(`SELECT ${compile(of)}::text AS json`, of.params)
   return rows[0]?.json ?? 'null'

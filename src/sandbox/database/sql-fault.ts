@@ -1,5 +1,5 @@
 import { HasuraFault } from '../fault.ts'
-import { ConnectionError } from './connection.ts'
+import { ConnectionError } from './sql-connection.ts'
 
 /** Hasura's prefix and code for the SQLSTATEs of class 23, integrity constraint violation. */
 const violations: Record<string, [string, string]> = {

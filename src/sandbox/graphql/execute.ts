@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { OperationTypeNode } from 'graphql'
 import type { Session } from '../auth/authenticate.ts'
 import type { TrackedTable } from '../database/catalogue.ts'
-import type { Connection, Database } from '../database/connection.ts'
+import type { SqlConnection, Database } from '../database/sql-connection.ts'
 import type { Selected } from '../database/select.ts'
 import { sqlFault } from '../database/sql-fault.ts'
 import { HasuraFault } from '../fault.ts'
@@ -64,7 +64,7 @@ export function createExecute ({ db, tables, metadata, callAction }: ExecuteOpti
   return async (request, client) => {
     const roleSchema = schemaOf(client.session.role)
     const { kind, selected, fields } = checkRequest(roleSchema, request)
-    const run = async (item: Selected, connection: Connection): Promise<string> => {
+    const run = async (item: Selected, connection: SqlConnection): Promise<string> => {
       if (item.name === '__typename') return JSON.stringify(item.typeName)
       const field = fields[item.name]
       if (field === undefined) return writeJson(introspectSchema(roleSchema.schema, item))

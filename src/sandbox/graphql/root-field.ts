@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Session } from '../auth/authenticate.ts'
-import type { Connection } from '../database/connection.ts'
+import type { SqlConnection } from '../database/sql-connection.ts'
 import type { Selected } from '../database/select.ts'
 
 /** What a root field runs with. */
@@ -10,7 +10,7 @@ export interface RootContext {
   /** The document of the client. */
   query: string
   /** A connection. For a mutation of tables, it is in a transaction. */
-  db: Connection
+  db: SqlConnection
   /** Collects the cookies for the client. */
   cookies: string[]
 }

@@ -5,7 +5,7 @@ export interface Result<Row> { rows: Row[] }
 export class ConnectionError extends Error {}
 
 /** A connection to the database, inside a transaction or outside of one. */
-export interface Connection {
+export interface SqlConnection {
   /**
    * @param sql - one statement; without `params` it may be several, and the rows are those of the last one
    * @param params - values in PostgreSQL's text form; a cast in the statement gives each its type
@@ -16,13 +16,13 @@ export interface Connection {
 }
 
 /** The sandbox's database, whichever PostgreSQL it is: values and errors look the same. */
-export interface Database extends Connection {
+export interface Database extends SqlConnection {
   /** Names the database in the message at start. It contains no password. */
   description: string
   /**
    * Runs a READ COMMITTED transaction: commits when `run` returns and rolls back when it throws. Inside `run`, only
    * its argument may be used: the embedded PostgreSQL has one connection, which the transaction holds.
    */
-  transaction: <T>(run: (connection: Connection) => Promise<T>) => Promise<T>
+  transaction: <T>(run: (connection: SqlConnection) => Promise<T>) => Promise<T>
   close: () => Promise<void>
 }

@@ -73,7 +73,7 @@ function compileConflict (table: TrackedTable, conflict: OnConflict, of: Stateme
  * @param path - where the client's values are, for errors
  */
 export async function insertRows (
-  db: SqlConnection, table: TrackedTable, session: Session, objects: Json[], conflict: OnConflict | undefined, path: string
+  db: SqlConnection, table: TrackedTable, session: Session, objects: Json[], path: string, conflict?: OnConflict
 ): Promise<Written> {
   if (objects.length === 0) return nothing
   const of = newStatement(session)

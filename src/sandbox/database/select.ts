@@ -135,7 +135,9 @@ export function compileKey ({ columns, primaryKey }: TrackedTable, alias: string
  *
  * @returns the JSON, as PostgreSQL writes it
  */
-export async function runQuery (db: SqlConnection, session: Session, compile: (of: Statement) => string): Promise<string> {
+export async function runQuery (
+  db: SqlConnection, session: Session, compile: (of: Statement) => string
+): Promise<string> {
   const of = newStatement(session)
   const { rows } = await db.query<{ json: string | null }>(`SELECT ${compile(of)}::text AS json`, of.params)
   return rows[0]?.json ?? 'null'

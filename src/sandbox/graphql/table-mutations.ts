@@ -47,7 +47,7 @@ function insertFields (table: TrackedTable, role: string): RootFields {
   const insert = (argument: string): Mutate => async (args, { db, session }, path) => {
     const objects = [args[argument]].flat() as Json[]
     const onConflict = (args['on_conflict'] ?? undefined) as OnConflict | undefined
-    return insertRows(db, table, session, objects, onConflict, `${path}.args.${argument}`)
+    return insertRows(db, table, session, objects, `${path}.args.${argument}`, onConflict)
   }
   return {
     [`insert_${name}`]: manyRows(table, `objects: [${name}_insert_input!]!${conflict}`, insert('objects')),

@@ -21,13 +21,20 @@ export function accessOf (table: TrackedTable, role: string): Access {
   return { select: select.get(role), insert: insert.get(role), update: update.get(role), delete: remove.get(role) }
 }
 
+/** Whether GraphQL accepts a name. Hasura leaves out what has another one. */
+export function isGraphqlName (name: string): boolean {
+  return /^[_A-Za-z]\w*$/.test(name)
+}
+
 /** Returns the columns of a permission without those that it presets: Hasura removes these from the inputs. */
 export function grantedColumns (
   { columns }: TrackedTable, permission: { columns: string[] | '*', set?: object } | undefined
 ): Column[] {
   if (permission === undefined) return []
   const { columns: granted, set = {} } = permission
-  return columns.filter(({ name }) => (granted === '*' || granted.includes(name)) && !Object.hasOwn(set, name))
+  return columns.filter(({ name }) => (
+    (granted === '*' || granted.includes(name)) && !Object.hasOwn(set, name) && isGraphqlName(name)
+  ))
 }
 
 export function readableColumns (table: TrackedTable, role: string): Column[] {

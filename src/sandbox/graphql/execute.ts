@@ -52,7 +52,11 @@ function checkRequest ({ schema, queries, mutations }: RoleSchema, request: Grap
 
 export interface ExecuteOptions { db: Database, tables: TrackedTable[], metadata: Metadata, callAction: CallAction }
 
-/** Returns a function that runs GraphQL as Hasura does. */
+/**
+ * Returns a function that runs GraphQL as Hasura does.
+ *
+ * @throws Error if the tables and the actions do not make a schema
+ */
 export function createExecute ({ db, tables, metadata, callAction }: ExecuteOptions): Execute {
   const schemas = new Map<string, RoleSchema>()
   const schemaOf = (role: string): RoleSchema => {
@@ -61,6 +65,8 @@ export function createExecute ({ db, tables, metadata, callAction }: ExecuteOpti
     return schema
   }
 
+  // Fails the start, and not the first request, if the tables and actions do not make a schema.
+  schemaOf('admin')
   return async (request, client) => {
     const roleSchema = schemaOf(client.session.role)
     const { kind, selected, fields } = checkRequest(roleSchema, request)

@@ -1,5 +1,7 @@
 import type { Column, TrackedTable } from '../database/catalogue.ts'
-import { accessOf, grantedColumns, readableColumns, readableRelationships } from '../database/permissions.ts'
+import {
+  accessOf, grantedColumns, isGraphqlName, readableColumns, readableRelationships
+} from '../database/permissions.ts'
 import { comparisons, patternMatches } from '../database/where.ts'
 
 /** The GraphQL types that are not named like PostgreSQL's. */
@@ -105,7 +107,7 @@ function inputTypes (table: TrackedTable, role: string): string[] {
     define('input', `${name}_insert_input`, grantedColumns(table, insert).map(columnInput)),
     define('input', `${name}_set_input`, updatable.map(columnInput)),
     define('input', `${name}_inc_input`, updatable.filter(({ type }) => numericTypes.includes(type)).map(columnInput)),
-    define('enum', `${name}_constraint`, table.constraints),
+    define('enum', `${name}_constraint`, table.constraints.filter(isGraphqlName)),
     define('enum', `${name}_update_column`, namesOf(updatable)),
     define('input', `${name}_on_conflict`, [
       `constraint: ${name}_constraint!`,

@@ -16,7 +16,8 @@ const migration = `
     labels text[],
     mood feeling.mood,
     tags jsonb,
-    is_public boolean NOT NULL DEFAULT false
+    is_public boolean NOT NULL DEFAULT false,
+    "two words" text
   );
   INSERT INTO "user" (id, email, password) VALUES (101, 'a@test.com', 'x'), (102, 'b@test.com', 'x');
   INSERT INTO note (id, owner_id, title, stars, is_public) VALUES
@@ -172,6 +173,12 @@ onEachDatabase('the API of the tables', async (t, database) => {
         const { id } = (data as { insert_note_one: { id: string } }).insert_note_one
         return user(`mutation { delete_note_by_pk(id: "${id}") { title } }`)
       }), { data: { delete_note_by_pk: { title: 'gone' } } })
+  })
+
+  t.test('a column whose name GraphQL does not accept is left out', async (t) => {
+    const { data } = await admin('{ __type(name: "note") { fields { name } } }') as { data: { __type: { fields: Array<{ name: string }> } } }
+    t.strictSame(data.__type.fields.map(({ name }) => name),
+      ['id', 'owner_id', 'title', 'stars', 'labels', 'mood', 'tags', 'is_public', 'owner'])
   })
 
   t.test('a column of any type can be written and compared', async (t) => {

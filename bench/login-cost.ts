@@ -28,11 +28,11 @@ export async function loginCost ({ isQuick, cost, rounds, progress }: Context): 
   const hasura = await startHasura(cost)
   const service = await startService(hasura, cost)
   const least = await startServer('least-server.js', { HASURA_GRAPHQL_ENDPOINT: hasura.url, COST: JSON.stringify(cost) })
-  const load = { path: '/login', connections: 4 * concurrency, requestsPerConnection: isQuick ? 2 : 15 }
+  const load = { path: '/login', connections: 4 * concurrency, requestsPerConnection: isQuick ? 2 : 8 }
   const measurements = [
     async () => measure(service, async () => send(service, load, 200)),
     async () => measure(least, async () => send(least, load, 200)),
-    async () => measure(least, async () => verify(least, concurrency, isQuick ? 50 : 1200))
+    async () => measure(least, async () => verify(least, concurrency, isQuick ? 50 : 600))
   ] as const
 
   progress('warm-up')

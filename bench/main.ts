@@ -2,6 +2,7 @@
  * `npm run bench`: all benchmarks, whose results replace those in docs/benchmarks.md. `npm run bench -- <name> …` runs
  * some of them and prints the results; `--quick` is a smoke test.
  */
+import { loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { loginCost } from './login-cost.ts'
 import { loginTiming } from './login-timing.ts'
@@ -21,7 +22,7 @@ async function run (names: string[], isQuick: boolean): Promise<Report[]> {
   const reports: Report[] = []
   for (const name of names) {
     const report = await benchmarks.get(name)?.({
-      isQuick, cost: { memoryCost, timeCost, parallelism: 1 }, rounds: isQuick ? 1 : 10, progress: (text) => { console.error(`${name}: ${text}`) }
+      isQuick, cost: { memoryCost, timeCost, parallelism: 1 }, rounds: isQuick ? 1 : 20, progress: (text) => { console.error(`${name}: ${text}`) }
     })
     await stopAll()
     if (report === undefined) continue
@@ -38,8 +39,9 @@ if (unknown !== undefined) {
   process.exit(1)
 }
 const names = positionals.length > 0 ? positionals : Array.from(benchmarks.keys())
+const loadBefore = loadavg()[0] ?? NaN
 const reports = await run(names, values.quick)
 const failures = reports.flatMap(({ failure = [] }) => failure)
 for (const failure of failures) console.error(failure)
 if (failures.length > 0) process.exitCode = 1
-else if (!values.quick && positionals.length === 0) writeResults(reports)
+else if (!values.quick && positionals.length === 0) writeResults(reports, loadBefore)

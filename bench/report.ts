@@ -29,13 +29,19 @@ export function toMarkdown ({ title, columns, rows, notes }: Report): string {
 
 const markers = /(?<=<!-- results -->\n).*(?=<!-- end of results -->)/s
 
-/** Writes the results into `docs/benchmarks.md`, between its two markers. */
-export function writeResults (reports: Report[]): void {
+/**
+ * Writes the results into `docs/benchmarks.md`, between its two markers.
+ *
+ * @param loadBefore - the load average of the machine before the benchmarks
+ */
+export function writeResults (reports: Report[], loadBefore: number): void {
   const machine = [
     `${availableParallelism()} processors (${cpus()[0]?.model.trim() ?? 'unknown'})`,
     `${Math.round(totalmem() / 2 ** 30)} GiB`, `Node.js ${process.version}`, process.platform
   ].join(', ')
-  const results = [`Measured on ${new Date().toISOString().slice(0, 10)}: ${machine}.`, ...reports.map(toMarkdown)].join('\n\n')
+  const date = new Date().toISOString().slice(0, 10)
+  const conditions = `Measured on ${date}: ${machine}. The load average of other work on the machine was ${loadBefore.toFixed(1)}.`
+  const results = [conditions, ...reports.map(toMarkdown)].join('\n\n')
   const page = 'docs/benchmarks.md'
   writeFileSync(page, readFileSync(page, 'utf8').replace(markers, () => `\n${results}\n\n`))
 }

@@ -43,7 +43,7 @@ export async function signing ({ isQuick, rounds, progress }: Context): Promise<
   // The first round compiles the code.
   for (let round = -1; round < rounds; round++) {
     for (const { sign, times } of signers) {
-      const microseconds = time(sign, isQuick ? 5 : 50)
+      const microseconds = time(sign, isQuick ? 5 : 25)
       if (round >= 0) times.push(microseconds)
     }
   }

@@ -22,7 +22,7 @@ function answer ({ query, variables: { email = '' } = {} }: Operation): object {
   if (!query.includes('query UserByEmail')) return { errors: [{ message: 'The bench needs only UserByEmail' }] }
   const stored = hashes[email.split('-')[0] ?? '']
   if (stored === undefined) return { data: { user: [] } }
-  return { data: { user: [{ id: 1, password: stored, default_role: 'user', roles: [{ role: 'editor' }] }] } }
+  return { data: { user: [{ id: 1, password: stored, default_role: 'user', disabled_at: null, roles: [{ role: 'editor' }] }] } }
 }
 
 const server = createServer((request, response) => {

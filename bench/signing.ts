@@ -18,7 +18,7 @@ async function signerOf (type: string): Promise<() => string> {
   const env = { HASURA_GRAPHQL_ENDPOINT: 'http://127.0.0.1', HASURA_GRAPHQL_ADMIN_SECRET: 'unused', ...keysOf(type) }
   await fastify.register(config, { env })
   await fastify.register(jwt, { claimsOf: () => ({}) })
-  return () => fastify.jwt.sign({ id: 1, default_role: 'user', roles: [{ role: 'editor' }] })
+  return () => fastify.jwt.sign({ id: 1, default_role: 'user', disabled_at: null, roles: [{ role: 'editor' }] })
 }
 
 /** Mean processor time of a call in microseconds, repeated for some milliseconds. */

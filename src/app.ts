@@ -1,6 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { changePassword } from './actions/change-password.ts'
 import { login } from './actions/login.ts'
+import { logout } from './actions/logout.ts'
+import { refresh } from './actions/refresh.ts'
+import { revokeSession } from './actions/revoke-session.ts'
 import { signup } from './actions/signup.ts'
 import { claimsOf } from './claims.ts'
 import actionSecret from './http/action-secret.ts'
@@ -21,8 +25,11 @@ import metrics from './metrics.ts'
 import password from './password/password.ts'
 import health from './http/health.ts'
 import requestLog from './http/request-log.ts'
+import cleanUp from './sessions/clean-up.ts'
+import sessions from './sessions/sessions.ts'
 import shutdown from './http/shutdown.ts'
 import { parseRedisUrl } from './throttle/redis-connection.ts'
+import signIn from './sessions/sign-in.ts'
 import throttle from './throttle/throttle.ts'
 
 export { serverOptions } from './http/http.ts'
@@ -54,10 +61,17 @@ async function app (fastify: FastifyInstance, { env }: { env: Environment }): Pr
   await fastify.register(blocklist)
   await fastify.register(jwt, { claimsOf })
   await fastify.register(jwks)
+  await fastify.register(sessions)
+  await fastify.register(signIn)
+  await fastify.register(cleanUp)
   await fastify.register(health)
 
   await fastify.register(signup)
   await fastify.register(login)
+  await fastify.register(refresh)
+  await fastify.register(logout)
+  await fastify.register(revokeSession)
+  await fastify.register(changePassword)
 }
 
 export default fp(app, { name: 'app', fastify: '5.x' })

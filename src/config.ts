@@ -58,6 +58,16 @@ export const configSchema = {
       description: 'at least 16 characters: the secret that ACTION_SECRET replaces, until Hasura sends the new one'
     },
     ACCESS_TOKEN_TTL_SECONDS: integer(3600, 'seconds', 1, 31_536_000),
+    TOKEN_SECRET: {
+      type: 'string', minLength: 32, description: 'at least 32 characters; `openssl rand -hex 32` makes one'
+    },
+    TOKEN_SECRET_PREVIOUS: {
+      type: 'string', minLength: 32, description: 'at least 32 characters: the other secret while TOKEN_SECRET is replaced'
+    },
+    SESSION_TTL_SECONDS: integer(2_592_000, 'seconds', 60, 315_360_000),
+    SESSION_IDLE_SECONDS: integer(1_209_600, 'seconds', 60, 315_360_000),
+    REFRESH_GRACE_SECONDS: integer(60, 'seconds', 0, 3600),
+    REFRESH_COOKIE: { type: 'string', enum: ['on', 'off'], default: 'off', description: 'on or off' },
     JWT_PRIVATE_KEY: {
       type: 'string', description: 'the private key of an asymmetric type as PEM; \\n may replace a line break'
     },
@@ -157,6 +167,10 @@ function* crossCheck (env: Environment): Generator<ConfigError> {
   if (METRICS_PORT !== undefined && Number(METRICS_PORT) !== 0 && Number(METRICS_PORT) === numberOf('PORT')) {
     yield new ConfigError('METRICS_PORT', 'is the same as PORT: set it to another port')
   }
+  for (const name of ['TOKEN_SECRET_PREVIOUS', 'REFRESH_COOKIE'] as const) {
+    const isUsed = env[name] !== undefined && env[name] !== 'off'
+    if (isUsed && env['TOKEN_SECRET'] === undefined) yield new ConfigError(name, 'needs TOKEN_SECRET: set that too, or unset it')
+  }
   if (ACTION_SECRET === undefined && !isLoopback(HOST)) {
     const { description } = configSchema.properties.ACTION_SECRET
     yield new ConfigError('ACTION_SECRET', `is missing, and HOST is not a loopback address: it must be ${description}`)
@@ -220,7 +234,10 @@ function* runParsers (parsers: ConfigOptions['parsers'] = {}, env: Environment):
  */
 async function config (fastify: FastifyInstance, { env, parsers }: ConfigOptions): Promise<void> {
   const set = withoutEmpty(env)
-  const data = Object.fromEntries(Object.entries(set).filter(([name, value]) => !isServiceLink(name, value)))
+  // Access tokens are short-lived if they can be refreshed.
+  const defaults = set['TOKEN_SECRET'] === undefined ? {} : { ACCESS_TOKEN_TTL_SECONDS: '900' }
+  const given = Object.fromEntries(Object.entries(set).filter(([name, value]) => !isServiceLink(name, value)))
+  const data = { ...defaults, ...given }
   let schemaErrors: SchemaError[] = []
   try {
     await fastify.register(fastifyEnv, { schema: configSchema, data, env: false })

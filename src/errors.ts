@@ -5,9 +5,11 @@ const statusOf = {
   'constraint-violation': 400,
   'invalid-json': 400,
   'bad-request': 400,
+  'not-configured': 400,
   'access-denied': 401,
   'not-authenticated': 401,
   'invalid-credentials': 401,
+  'invalid-refresh-token': 401,
   'not-found': 404,
   'method-not-allowed': 405,
   'request-timeout': 408,
@@ -69,4 +71,14 @@ export function tryAgainLater (code: 'rate-limited' | 'overloaded', what: string
   return new ActionError(code, `${what}: try again in ${seconds} second${seconds === 1 ? '' : 's'}`, {
     headers: { 'retry-after': String(seconds) }, extensions: { retry_after_seconds: seconds }
   })
+}
+
+/** The same for an unknown email, a wrong password and a disabled user, so that the answer does not tell. */
+export function invalidCredentials (): ActionError {
+  return new ActionError('invalid-credentials', 'Invalid credentials')
+}
+
+/** Nobody is signed in, or the session has ended. */
+export function notAuthenticated (): ActionError {
+  return new ActionError('not-authenticated', 'This action needs a session: log in first')
 }

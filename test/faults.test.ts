@@ -16,7 +16,7 @@ import { stalledServer } from './support/stalled-server.ts'
 
 const input = { email: 'someone@test.com', password: 'a-password' }
 const user = {
-  id: 7, password: await hash(input.password, { memoryCost: 8, timeCost: 1, parallelism: 1 }), default_role: 'user', roles: []
+  id: 7, password: await hash(input.password, { memoryCost: 8, timeCost: 1, parallelism: 1 }), default_role: 'user', disabled_at: null, roles: []
 }
 const found = JSON.stringify({ data: { user: [user] } })
 const unavailable = failure('hasura-unavailable', 'Hasura is unavailable')

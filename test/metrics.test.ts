@@ -5,7 +5,7 @@ import { hasuraOf, service } from './support/service.ts'
 
 t.test('attempts, refusals, hashes and requests to Hasura are counted and timed', async (t) => {
   const stored = await hash('a-password', { memoryCost: 8, timeCost: 1, parallelism: 1 })
-  const user = { id: 1, password: stored, default_role: 'user', roles: [] }
+  const user = { id: 1, password: stored, default_role: 'user', disabled_at: null, roles: [] }
   const { url } = await hasuraOf(t, {
     UserByEmail: { data: { user: [user] } }, CreateUser: { errors: [{ message: 'no', extensions: { code: 'unexpected' } }] }
   })

@@ -1,41 +1,19 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { normalizeEmail } from '../email.ts'
-import { ActionError } from '../errors.ts'
+import { ActionError, invalidCredentials } from '../errors.ts'
 import type { JsonWebToken, MutationLoginArgs } from '../generated/actions.ts'
 import { UpdatePasswordDocument, UserByEmailDocument } from '../generated/operations.ts'
 import type { UserByEmailQuery } from '../generated/operations.ts'
 import { registerAction } from '../http/register-action.ts'
+import { passwordAttemptLimits } from '../password/attempt-limits.ts'
 import { normalizePassword } from '../password/policy.ts'
-import type { LimitRule } from '../throttle/limit-rule.ts'
+import { jsonWebToken } from '../sessions/sessions.ts'
 
 type User = UserByEmailQuery['user'][number]
 
-/**
- * Failed logins to one account from all addresses together, per hour. It stops one account from being guessed through
- * many addresses. It is well above LOGIN_LIMIT_PER_ACCOUNT, so that one attacker cannot lock the owner out.
- */
-const accountCeiling = { limit: 50, windowSeconds: 3600 }
-
-/** `Login`: verifies the password and answers with an access token. */
+/** `Login`: verifies the password and answers with the tokens. */
 export async function login (fastify: FastifyInstance): Promise<void> {
-  const { clientAddress, config, digest, hasura, issueTokens, password: passwords } = fastify
-
-  /**
-   * Failed logins and logins in progress both count. A slot is reserved before anything else happens, so a burst never
-   * triggers more hashes than the limit.
-   */
-  function limits (account: string, request: FastifyRequest): LimitRule[] {
-    const failures = { windowSeconds: config.LOGIN_WINDOW_SECONDS, counts: ['invalid-credentials'] }
-    const perAccount = { ...failures, limit: config.LOGIN_LIMIT_PER_ACCOUNT, resetBy: 'success' }
-    const address = clientAddress(request)
-    if (address === undefined) return [{ ...perAccount, key: `login:${account}` }]
-    return [
-      { ...perAccount, key: `login:${account}:${digest(address)}` },
-      { ...perAccount, ...accountCeiling, key: `login:${account}:ceiling` },
-      // A success does not reset it: an attacker could log in to an account of their own in between.
-      { ...failures, key: `login-address:${digest(address)}`, limit: config.LOGIN_LIMIT_PER_ADDRESS }
-    ]
-  }
+  const { digest, hasura, password: passwords, signIn } = fastify
 
   /**
    * Replaces a hash of other parameters than today's, if it is still the one that was verified: a new password, or a
@@ -55,26 +33,32 @@ export async function login (fastify: FastifyInstance): Promise<void> {
   registerAction<MutationLoginArgs, JsonWebToken>(fastify, {
     name: 'Login',
     input: { email: { type: 'string' }, password: { type: 'string' } },
-    output: { token: { type: 'string' } },
-    async handler (input, { request, limit }) {
+    output: jsonWebToken,
+    async handler (input, { request, reply, limit }) {
       const email = normalizeEmail(input.email)
       const password = normalizePassword(input.password)
       const account = digest(email)
       request.attempt.account = account
 
-      await limit(limits(account, request))
+      await limit(passwordAttemptLimits(fastify, account, request))
       const slot = passwords.admit(request.callerGone)
-      try {
+      const attempt = async (): Promise<JsonWebToken | undefined> => {
         const { user: [user] } = await hasura.request(UserByEmailDocument, { email }, request)
         // Also without a user: an unknown email takes as long as a wrong password.
         const verdict = await slot.verify(password, user?.password, input.password)
         if (verdict.unreadable) request.log.error({ userId: user?.id }, 'the stored password hash cannot be read')
-        if (user === undefined || !verdict.matches) throw new ActionError('invalid-credentials', 'Invalid credentials')
+        if (user === undefined || !verdict.matches || user.disabled_at !== null) throw invalidCredentials()
 
         request.attempt.userId = user.id
-        const tokens = issueTokens(user)
-        // After issuing, which rejects an id that JSON has rounded: the write must not hit another user.
-        if (verdict.needsRehash) await renewHash(user, async () => slot.hash(password), request)
+        const tokens = await signIn(user, request, reply)
+        // After the tokens, which reject an id that JSON has rounded: the write must not hit another user.
+        if (tokens !== undefined && verdict.needsRehash) await renewHash(user, async () => slot.hash(password), request)
+        return tokens
+      }
+      try {
+        // Once more if the user changed after the lookup: another login may have renewed the hash.
+        const tokens = await attempt() ?? await attempt()
+        if (tokens === undefined) throw invalidCredentials()
         return tokens
       } finally {
         slot.release()

@@ -16,19 +16,52 @@ export type CreateUserOutput = {
   password: Scalars['String']['output'];
 };
 
+export type Done = {
+  ok: Scalars['Boolean']['output'];
+};
+
 export type JsonWebToken = {
+  expires_in?: Maybe<Scalars['Int']['output']>;
+  refresh_token?: Maybe<Scalars['String']['output']>;
+  session_id?: Maybe<Scalars['String']['output']>;
   token: Scalars['String']['output'];
 };
 
 export type Mutation = {
+  ChangePassword?: Maybe<JsonWebToken>;
   Login?: Maybe<JsonWebToken>;
+  Logout?: Maybe<Done>;
+  Refresh?: Maybe<JsonWebToken>;
+  RevokeSession?: Maybe<Done>;
   Signup?: Maybe<CreateUserOutput>;
+};
+
+
+export type MutationChangePasswordArgs = {
+  current_password: Scalars['String']['input'];
+  new_password: Scalars['String']['input'];
 };
 
 
 export type MutationLoginArgs = {
   email: Scalars['String']['input'];
   password: Scalars['String']['input'];
+};
+
+
+export type MutationLogoutArgs = {
+  everywhere?: InputMaybe<Scalars['Boolean']['input']>;
+  refresh_token?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationRefreshArgs = {
+  refresh_token?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationRevokeSessionArgs = {
+  id: Scalars['String']['input'];
 };
 
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { ActionError, tryAgainLater } from '../errors.ts'
+import { ActionError, notAuthenticated, tryAgainLater } from '../errors.ts'
 import type { Mutation } from '../generated/actions.ts'
 import type { LimitRule, Reservation } from '../throttle/limit-rule.ts'
 import type { Caller } from './caller.ts'
@@ -111,7 +111,7 @@ export function registerSessionAction<Input extends object, Output extends objec
     ...action,
     async handler (input, context) {
       const caller = fastify.callerOf(context.request)
-      if (caller === undefined) throw new ActionError('not-authenticated', 'This action needs a session: log in first')
+      if (caller === undefined) throw notAuthenticated()
       return handler(input, { ...context, caller })
     }
   })

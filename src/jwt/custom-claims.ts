@@ -1,5 +1,7 @@
-/** The claims of every token, which come from `id`, `default_role` and `roles` of the user only. */
-const reserved = ['x-hasura-allowed-roles', 'x-hasura-default-role', 'x-hasura-user-id'] as const
+/** The claims that the service sets itself, from the user's row and the session only. */
+const reserved = [
+  'x-hasura-allowed-roles', 'x-hasura-default-role', 'x-hasura-user-id', 'x-hasura-session-id'
+] as const
 
 /** Hasura sets these itself for every request, or removes them. */
 const hasuraOwned = ['x-hasura-role', 'x-hasura-admin-secret', 'x-hasura-access-key']

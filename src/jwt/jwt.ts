@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import type { JsonWebToken } from '../generated/actions.ts'
 import type { TokenUserFragment } from '../generated/operations.ts'
 import { toHasuraClaims } from './custom-claims.ts'
 import type { CustomClaims } from './custom-claims.ts'
@@ -15,17 +14,12 @@ declare module 'fastify' {
       /**
        * Signs an access token (RFC 7519, compact serialization) that lives for `ACCESS_TOKEN_TTL_SECONDS`.
        *
+       * @param sessionId - becomes the claim `x-hasura-session-id`
        * @throws Error if Hasura would refuse the id or a claim
        */
-      sign: (user: TokenUserFragment) => string
+      sign: (user: TokenUserFragment, sessionId?: string) => string
       publicKeys: SigningKeys['publicKeys']
     }
-    /**
-     * Makes the tokens of a user, for every action that signs a user in.
-     *
-     * @throws Error if Hasura would refuse the id or a claim
-     */
-    issueTokens: (user: TokenUserFragment) => JsonWebToken
   }
 }
 
@@ -49,17 +43,17 @@ async function jwt (fastify: FastifyInstance, { claimsOf }: JwtOptions): Promise
   const secret = readJwtSecret(fastify.config.HASURA_GRAPHQL_JWT_SECRET)
   const { sign, publicKeys } = await openSigningKeys(fastify, secret)
 
-  function signFor (user: TokenUserFragment): string {
+  function signFor (user: TokenUserFragment, sessionId?: string): string {
     const sub = subjectOf(user)
     return sign(secret.addClaims({ ...secret.fixed, sub, jti: randomUUID() }, {
       ...toHasuraClaims(claimsOf(user)),
       'x-hasura-allowed-roles': Array.from(new Set([user.default_role, ...user.roles.map(({ role }) => role)])),
       'x-hasura-default-role': user.default_role,
-      'x-hasura-user-id': sub
+      'x-hasura-user-id': sub,
+      ...(sessionId !== undefined && { 'x-hasura-session-id': sessionId })
     }))
   }
   fastify.decorate('jwt', { sign: signFor, publicKeys })
-  fastify.decorate('issueTokens', user => ({ token: signFor(user) }))
 }
 
 export default fp(jwt, { name: 'jwt', fastify: '5.x', dependencies: ['config'] })

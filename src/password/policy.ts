@@ -21,9 +21,9 @@ function countCodePoints (text: string): number {
  * @returns undefined if the password is too long
  * @throws ActionError `validation-failed` if it is malformed
  */
-function compose (input: string): string | undefined {
+function compose (input: string, field: string): string | undefined {
   if (countCodePoints(input) > maxLength * maxDensity) return undefined
-  if (!input.isWellFormed()) throw new ActionError('validation-failed', 'input.password must be well-formed Unicode')
+  if (!input.isWellFormed()) throw new ActionError('validation-failed', `${field} must be well-formed Unicode`)
   const password = input.normalize('NFC')
   return countCodePoints(password) > maxLength ? undefined : password
 }
@@ -33,10 +33,10 @@ function compose (input: string): string | undefined {
  *
  * @throws ActionError `validation-failed` if it is malformed or too long
  */
-export function normalizePassword (input: string): string {
-  const password = compose(input)
+export function normalizePassword (input: string, field = 'input.password'): string {
+  const password = compose(input, field)
   if (password !== undefined) return password
-  throw new ActionError('validation-failed', `input.password must have at most ${maxLength} characters`)
+  throw new ActionError('validation-failed', `${field} must have at most ${maxLength} characters`)
 }
 
 /**
@@ -45,8 +45,10 @@ export function normalizePassword (input: string): string {
  * @param isCommon - whether the normalised password is one that attackers try first
  * @throws ActionError `validation-failed` if it is malformed; `weak-password`, whose message names the rule
  */
-export function normalizeNewPassword (input: string, isCommon: (password: string) => boolean): string {
-  const password = compose(input)
+export function normalizeNewPassword (
+  input: string, isCommon: (password: string) => boolean, field = 'input.password'
+): string {
+  const password = compose(input, field)
   if (password === undefined) {
     throw new ActionError('weak-password', `The password must have at most ${maxLength} characters`)
   }

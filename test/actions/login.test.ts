@@ -12,7 +12,7 @@ const invalid = { status: 401, body: failure('invalid-credentials', 'Invalid cre
 const good = { email: 'a@b.test', password: 'a-password' }
 
 function user (password: string) {
-  return { data: { user: [{ id: 7, password, default_role: 'user', roles: [{ role: 'editor' }, { role: 'user' }] }] } }
+  return { data: { user: [{ id: 7, password, default_role: 'user', disabled_at: null, roles: [{ role: 'editor' }, { role: 'user' }] }] } }
 }
 
 t.test('the right password gives a token with the roles of the database', async (t) => {
@@ -44,11 +44,11 @@ t.test('roles come from the database only, whatever the request says', async (t)
   const session = { 'x-hasura-role': 'admin', 'x-hasura-default-role': 'admin', 'x-hasura-allowed-roles': '["admin"]' }
   for (const [role, others, allowed] of table) {
     const roles = others.map(role => ({ role }))
-    const row = { id: 7, password, default_role: role, roles }
+    const row = { id: 7, password, default_role: role, disabled_at: null, roles }
     const { url } = await hasuraOf(t, { UserByEmail: { data: { user: [row] } } })
     const { inject } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
     const input = { ...good, email: 'admin@site.com' }
-    const payload = { input, session_variables: session, default_role: 'admin', roles: ['admin'] }
+    const payload = { input, session_variables: session, default_role: 'admin', disabled_at: null, roles: ['admin'] }
     const { body } = await inject({ url: '/login', headers: session, payload })
     t.strictSame(decodeJwt((body as { token: string }).token)['https://hasura.io/jwt/claims'], {
       'x-hasura-allowed-roles': allowed, 'x-hasura-default-role': role, 'x-hasura-user-id': '7'

@@ -42,7 +42,7 @@ const readable: Record<string, string> = {
 t.test('a hash of another system verifies, and a login with the right password replaces it', async (t) => {
   for (const [title, stored] of Object.entries(readable)) {
     const { url, asked } = await hasuraOf(t, {
-      UserByEmail: { data: { user: [{ id: 7, password: stored, default_role: 'user', roles: [] }] } },
+      UserByEmail: { data: { user: [{ id: 7, password: stored, default_role: 'user', disabled_at: null, roles: [] }] } },
       UpdatePassword: { data: { update_user: { affected_rows: 1 } } }
     })
     const { call } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
@@ -85,7 +85,7 @@ t.test('a hash of another system may be of the password as it was sent, in NFD',
   const sent = 'cafe\u0301-password'
   const of = async (stored: string): Promise<number> => {
     const { url } = await hasuraOf(t, {
-      UserByEmail: { data: { user: [{ id: 7, password: stored, default_role: 'user', roles: [] }] } },
+      UserByEmail: { data: { user: [{ id: 7, password: stored, default_role: 'user', disabled_at: null, roles: [] }] } },
       UpdatePassword: { data: { update_user: { affected_rows: 1 } } }
     })
     const { call } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })

@@ -105,7 +105,7 @@ t.test('without a free file descriptor calls wait for a thread that runs', async
 async function start (t: Test) {
   const { threads, hold, release } = hashThreads(t)
   const stored = await argon2('a-password', cost)
-  const user = { id: 7, password: stored, default_role: 'user', roles: [] }
+  const user = { id: 7, password: stored, default_role: 'user', disabled_at: null, roles: [] }
   const { url } = await hasuraOf(t, { UserByEmail: { data: { user: [user] } } })
   const { fastify, call, log } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url, PASSWORD_CONCURRENCY: '2' })
   const login = async () => call('/login', { email: 'a@b.test', password: 'a-password' })

@@ -7,7 +7,7 @@ import { hasuraOf, service } from './service.ts'
 export const email = 'someone@test.com'
 export const password = 'the-right-password'
 const stored = await hash(password, { memoryCost: 8, timeCost: 1, parallelism: 1 })
-export const user = { id: 7, password: stored, default_role: 'user', roles: [] }
+export const user = { id: 7, password: stored, default_role: 'user', disabled_at: null, roles: [] }
 
 /** The service on a Hasura that finds one user under every email, and functions that log in and sign up. */
 export async function attempts (t: Test, env: Environment = {}) {

@@ -36,5 +36,9 @@ export async function connect (t: Test, url: string): Promise<pg.Client> {
 /** Resolves when that many statements of the connection's database wait for a lock that another transaction holds. */
 export async function waitUntilBlocked (client: pg.Client, statements: number): Promise<void> {
   const sql = 'SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = \'Lock\''
-  while ((await client.query(sql)).rows.length < statements) await setTimeout(5)
+  while ((await client.query(sql)).rows.length < statements) {
+    await setTimeout(5)
+    // In a transaction, PostgreSQL answers from a snapshot.
+    await client.query('SELECT pg_stat_clear_snapshot()')
+  }
 }

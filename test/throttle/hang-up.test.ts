@@ -17,7 +17,7 @@ const slow = { memoryCost: 32_768, timeCost: 8, parallelism: 1 }
  * up. Hasura answers nothing before `answer` is called.
  */
 async function start (t: Test) {
-  const user = { id: 7, password: await hash(password, slow), default_role: 'user', roles: [] }
+  const user = { id: 7, password: await hash(password, slow), default_role: 'user', disabled_at: null, roles: [] }
   let isOpen = false
   const held: Array<() => void> = []
   const operations: string[] = []

@@ -57,6 +57,7 @@ export const configSchema = {
       pattern: headerValue,
       description: 'at least 16 characters: the secret that ACTION_SECRET replaces, until Hasura sends the new one'
     },
+    /** Without `TOKEN_SECRET`; with it, see `accessTokenDefault`. */
     ACCESS_TOKEN_TTL_SECONDS: integer(3600, 'seconds', 1, 31_536_000),
     TOKEN_SECRET: {
       type: 'string', minLength: 32, description: 'at least 32 characters; `openssl rand -hex 32` makes one'
@@ -135,6 +136,11 @@ export class ConfigError extends Error {
 /** An empty value counts as unset: compose files and CI systems pass unset variables on as empty strings. */
 export function withoutEmpty (env: Environment): Environment {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '' && value !== undefined))
+}
+
+/** The default of `ACCESS_TOKEN_TTL_SECONDS`: an access token that can be refreshed is short-lived. */
+export function accessTokenDefault ({ TOKEN_SECRET }: Environment): number {
+  return TOKEN_SECRET ? 900 : configSchema.properties.ACCESS_TOKEN_TTL_SECONDS.default
 }
 
 /** Kubernetes sets METRICS_PORT to a URL in every container if the namespace has a Service named metrics. */
@@ -234,10 +240,8 @@ function* runParsers (parsers: ConfigOptions['parsers'] = {}, env: Environment):
  */
 async function config (fastify: FastifyInstance, { env, parsers }: ConfigOptions): Promise<void> {
   const set = withoutEmpty(env)
-  // Access tokens are short-lived if they can be refreshed.
-  const defaults = set['TOKEN_SECRET'] === undefined ? {} : { ACCESS_TOKEN_TTL_SECONDS: '900' }
   const given = Object.fromEntries(Object.entries(set).filter(([name, value]) => !isServiceLink(name, value)))
-  const data = { ...defaults, ...given }
+  const data = { ACCESS_TOKEN_TTL_SECONDS: String(accessTokenDefault(set)), ...given }
   let schemaErrors: SchemaError[] = []
   try {
     await fastify.register(fastifyEnv, { schema: configSchema, data, env: false })

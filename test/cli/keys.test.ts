@@ -104,6 +104,19 @@ t.test('a rotation lists the keys that are no longer needed, and deletes them wi
   }
 })
 
+t.test('with TOKEN_SECRET, a rotation counts with the shorter default of access tokens', async (t) => {
+  const table: Array<[Record<string, string>, string]> = [
+    [{ TOKEN_SECRET: 'a'.repeat(32) }, 'ACCESS_TOKEN_TTL_SECONDS=900 (the default)'],
+    [{ TOKEN_SECRET: '' }, 'ACCESS_TOKEN_TTL_SECONDS=3600 (the default)'],
+    [{ TOKEN_SECRET: 'a'.repeat(32), ACCESS_TOKEN_TTL_SECONDS: '60' }, 'ACCESS_TOKEN_TTL_SECONDS=60 (set)']
+  ]
+  for (const [env, lifetime] of table) {
+    const folder = temporaryFolder(t)
+    writeFileSync(join(folder, 'first.pem'), privatePem(pairFor('ES256')))
+    t.match(await keys(['rotate', folder], env), lifetime)
+  }
+})
+
 t.test('the type of a new key is that of the configuration, or else that of the newest key', async (t) => {
   const folder = temporaryFolder(t)
   writeFileSync(join(folder, 'a.pem'), privatePem(pairFor('RS256')))

@@ -21,8 +21,8 @@ const help = `Makes secrets and keys, and prints the lines for .env.
       --spread <seconds>               how long a new file takes to reach every replica; 120 by default
       --delete                         delete the keys that are no longer needed
 
-A rotation uses JWKS_MAX_AGE_SECONDS, ACCESS_TOKEN_TTL_SECONDS and HASURA_GRAPHQL_JWT_SECRET from the environment and
-from .env. Set them as they are set for the service.`
+A rotation uses JWKS_MAX_AGE_SECONDS, ACCESS_TOKEN_TTL_SECONDS, TOKEN_SECRET and HASURA_GRAPHQL_JWT_SECRET from the
+environment and from .env. Set them as they are set for the service.`
 
 const options = {
   'folder': { type: 'string' },

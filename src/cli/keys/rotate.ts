@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { configSchema } from '../../config.ts'
+import { accessTokenDefault, configSchema } from '../../config.ts'
 import type { Environment } from '../../config.ts'
 import { readJwtSecret } from '../../jwt/jwt-secret.ts'
 import { isPairType, keyOfType } from '../../jwt/key-pair.ts'
@@ -14,7 +14,8 @@ function readSeconds (text: string, name: string, minimum: number, maximum: numb
 }
 
 function readVariable (env: Environment, name: 'JWKS_MAX_AGE_SECONDS' | 'ACCESS_TOKEN_TTL_SECONDS') {
-  const { default: default_, minimum, maximum } = configSchema.properties[name]
+  const { default: common, minimum, maximum } = configSchema.properties[name]
+  const default_ = name === 'ACCESS_TOKEN_TTL_SECONDS' ? accessTokenDefault(env) : common
   const seconds = readSeconds(env[name] || String(default_), name, minimum, maximum)
   return { seconds, text: `${name}=${seconds} (${env[name] ? 'set' : 'the default'})` }
 }

@@ -2,6 +2,7 @@ import { ConfigError } from '../config.ts'
 import type { Environment } from '../config.ts'
 import { startSandbox } from './sandbox.ts'
 import type { Sandbox } from './sandbox.ts'
+import { withSessions } from './settings.ts'
 
 /** A secret for a command line: a development default as it is, a secret of the environment by its name. */
 function secret (name: 'HASURA_GRAPHQL_ADMIN_SECRET' | 'ACTION_SECRET', { settings }: Sandbox, env: Environment): string {
@@ -14,6 +15,8 @@ function commandsFor (sandbox: Sandbox, env: Environment): string[] {
     `curl -s ${hasuraUrl}/v1/graphql${header} -d '${JSON.stringify({ query: document })}'`
   )
   const login = graphql('mutation { Login(email: "newuser@test.com", password: "a-password") { token } }')
+  const loginForSession = graphql('mutation { Login(email: "newuser@test.com", password: "a-password") { refresh_token } }')
+  const refresh = graphql('mutation { Refresh(refresh_token: "REFRESH_TOKEN") { token expires_in session_id } }')
   const adminSecret = secret('HASURA_GRAPHQL_ADMIN_SECRET', sandbox, env)
   return [
     graphql('mutation { Signup(email: "newuser@test.com", password: "a-password") { id email password } }'),
@@ -21,8 +24,10 @@ function commandsFor (sandbox: Sandbox, env: Environment): string[] {
     `TOKEN=$(${login} | node -pe 'JSON.parse(fs.readFileSync(0)).data.Login.token')`,
     'node -e \'console.log(JSON.parse(Buffer.from(process.argv[1].split(".")[1], "base64url")))\' "$TOKEN"',
     graphql('{ user { id email } }', ' -H "Authorization: Bearer $TOKEN"'),
+    `REFRESH_TOKEN=$(${loginForSession} | node -pe 'JSON.parse(fs.readFileSync(0)).data.Login.refresh_token')`,
+    refresh.replace('REFRESH_TOKEN', '\'$REFRESH_TOKEN\''),
     graphql('mutation { Login(email: "admin@site.com", password: "admin-password-for-development") { token } }'),
-    graphql('{ user { id email default_role } }', ` -H "x-hasura-admin-secret: ${adminSecret}"`),
+    graphql('{ user(order_by: { id: asc }) { id email default_role } }', ` -H "x-hasura-admin-secret: ${adminSecret}"`),
     `curl -s ${serviceUrl}/login -H 'content-type: application/json' `
     + `-H "x-hasura-action-secret: ${secret('ACTION_SECRET', sandbox, env)}" `
     + '-d \'{"input":{"email":"newuser@test.com","password":"a-password"}}\''
@@ -35,7 +40,7 @@ function describe (error: unknown): unknown {
 }
 
 try {
-  const sandbox = await startSandbox({ env: process.env, log: (line) => { console.log(line) } })
+  const sandbox = await startSandbox({ env: withSessions(process.env), log: (line) => { console.log(line) } })
   let isClosing = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
@@ -52,7 +57,7 @@ This sandbox is for development and listens on loopback only. It is not Hasura: 
 
   GraphiQL       ${sandbox.hasuraUrl}/
   GraphQL API    ${sandbox.hasuraUrl}/v1/graphql
-  webhook        ${sandbox.serviceUrl}/signup and /login
+  webhook        ${sandbox.serviceUrl}/login and so on
   database       ${sandbox.database}
 
 Try these commands. Each is one line:

@@ -15,6 +15,11 @@ const developmentDefaults = {
 
 export type SandboxSettings = Environment & typeof developmentDefaults
 
+/** Turns sessions on, with a public secret if the environment has none. */
+export function withSessions (env: Environment): Environment {
+  return { ...env, TOKEN_SECRET: env['TOKEN_SECRET'] || 'development-token-secret-of-32-characters' }
+}
+
 /** Adds the development defaults. An empty value counts as unset. */
 export function settingsOf (env: Environment): SandboxSettings {
   const set = Object.entries(env).filter(([, value]) => value !== undefined && value !== '')

@@ -35,7 +35,7 @@ function run (t: Test, env: Record<string, string>) {
 
 /** The commands to paste. Each is one line. */
 function commandsOf (output: string): string[] {
-  return output.split('\n').filter(line => /^(curl|TOKEN|node) ?/.test(line) || line.startsWith('TOKEN='))
+  return output.split('\n').filter(line => /^(curl |node |(REFRESH_)?TOKEN=)/.test(line))
 }
 
 onEachDatabase('the printed commands work when they are pasted', async (t, database) => {
@@ -48,13 +48,14 @@ onEachDatabase('the printed commands work when they are pasted', async (t, datab
     : /\n {2}database {7}PostgreSQL \d+\.\d+ at postgres@\S+\/test_\w+\n/)
   t.notMatch(output, 'password-of-the-tests')
   const commands = commandsOf(output)
-  t.equal(commands.length, 8)
+  t.equal(commands.length, 10)
   const { stdout } = await shell('bash', ['-ec', commands.join('\necho ---\n')])
-  const [signup, login, , claims, own, admin, everybody, webhook] = stdout.split('---\n')
+  const [signup, login, , claims, own, , refresh, admin, everybody, webhook] = stdout.split('---\n')
   t.match(signup, /^\{"data":\{"Signup":\{"id":\d+,"email":"newuser@test\.com","password":"\$argon2id\$v=19\$m=19456,/)
   t.match(login, /^\{"data":\{"Login":\{"token":"eyJ/)
   t.match(claims, /'x-hasura-user-id': '\d+'/)
   t.match(own, /^\{"data":\{"user":\[\{"id":\d+,"email":"newuser@test\.com"\}\]\}\}$/)
+  t.match(refresh, /^\{"data":\{"Refresh":\{"token":"eyJ[^"]+","expires_in":900,"session_id":"[\da-f-]{36}"\}\}\}$/)
   t.match(admin, /^\{"data":\{"Login":\{"token":"eyJ/)
   t.match(everybody, /"admin@site\.com".*"newuser@test\.com"/)
   t.match(webhook, /^\{"token":"eyJ/)

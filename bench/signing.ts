@@ -1,6 +1,7 @@
 import Fastify from 'fastify'
 import { makePems, types } from '../src/cli/keys/make.ts'
 import config from '../src/config.ts'
+import type { TokenUserFragment } from '../src/generated/operations.ts'
 import { isPairType } from '../src/jwt/key-pair.ts'
 import jwt from '../src/jwt/jwt.ts'
 import { median } from './measure.ts'
@@ -18,7 +19,9 @@ async function signerOf (type: string): Promise<() => string> {
   const env = { HASURA_GRAPHQL_ENDPOINT: 'http://127.0.0.1', HASURA_GRAPHQL_ADMIN_SECRET: 'unused', ...keysOf(type) }
   await fastify.register(config, { env })
   await fastify.register(jwt, { claimsOf: () => ({}) })
-  return () => fastify.jwt.sign({ id: 1, default_role: 'user', disabled_at: null, roles: [{ role: 'editor' }] })
+  // The fragment may read columns for custom claims, too.
+  const user = { id: 1, default_role: 'user', disabled_at: null, roles: [{ role: 'editor' }] } as TokenUserFragment
+  return () => fastify.jwt.sign(user)
 }
 
 /** Mean processor time of a call in microseconds, repeated for some milliseconds. */

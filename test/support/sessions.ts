@@ -18,7 +18,7 @@ export function clientsOf (url: string) {
   const graphql = async (query: string, variables: object, options: CallOptions = {}): Promise<Answer> => {
     const { token, headers = {} } = options
     const authorization: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
-    return await request(url, query, { variables, headers: { ...headers, ...authorization } }) as Answer
+    return request(url, query, { variables, headers: { ...headers, ...authorization } })
   }
   /** The data of a mutation's only field, or the code of its error. */
   const call = async (query: string, variables: object, options?: CallOptions): Promise<unknown> => {

@@ -43,6 +43,7 @@ t.test('an interrupted preparation starts again', async (t) => {
   t.strictSame(lines, [
     `Preparing PostgreSQL in ${folder}: once, about ten seconds`,
     'Applying migration 1700000000000_init',
+    'Applying migration 1700000100000_sessions',
     'Applying seed 1700000000000_administrator.sql'
   ])
   await db.close()

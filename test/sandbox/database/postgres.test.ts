@@ -176,7 +176,10 @@ t.test('a PostgreSQL server', { skip: noServer }, async (t) => {
     t.teardown(db.close)
     t.strictSame((await db.query('SELECT email FROM "user" ORDER BY id')).rows,
       [{ email: 'admin@site.com' }, { email: 'a@test.com' }])
-    t.strictSame(lines, ['Applying migration 1700000000000_init', 'Applying seed 1700000000000_administrator.sql'])
+    t.strictSame(lines, [
+      'Applying migration 1700000000000_init', 'Applying migration 1700000100000_sessions',
+      'Applying seed 1700000000000_administrator.sql'
+    ])
   })
 
   t.test('a user that may create nothing is one line', async (t) => {
@@ -195,7 +198,10 @@ t.test('a PostgreSQL server', { skip: noServer }, async (t) => {
     const opened = await Promise.all(Array.from({ length: 4 }, async () => open(url, (line) => { lines.push(line) })))
     for (const db of opened) t.teardown(db.close)
     const applied = lines.filter(line => line.startsWith('Applying'))
-    t.strictSame(applied, ['Applying migration 1700000000000_init', 'Applying seed 1700000000000_administrator.sql'])
+    t.strictSame(applied, [
+      'Applying migration 1700000000000_init', 'Applying migration 1700000100000_sessions',
+      'Applying seed 1700000000000_administrator.sql'
+    ])
 
     // While another one migrates, the start says so and waits.
     const other = await connect(t, url)

@@ -6,7 +6,6 @@ import { sandbox } from '../../support/sandbox.ts'
 import { failure } from '../../support/service.ts'
 
 const migration = `
-  ALTER TABLE "user" ADD disabled_at timestamptz;
   INSERT INTO "user" (id, email, password) VALUES (101, 'a@test.com', 'hash a'), (102, 'b@test.com', 'hash b');
   CREATE TABLE session (
     id uuid PRIMARY KEY,

@@ -12,9 +12,12 @@ const tables = 'metadata/databases/default/tables'
 
 t.test('the project\'s metadata is read, with what it includes', async (t) => {
   const { tables, actions } = loadMetadata(join(hasura, 'metadata'))
-  t.strictSame(tables.map(({ table }) => table.name), ['role', 'user', 'user_role'])
+  t.strictSame(tables.map(({ table }) => table.name), ['role', 'user', 'user_role', 'user_session'])
   t.strictSame(actions.map(({ name, field }) => [name, field.type.toString()]),
-    [['Signup', 'CreateUserOutput'], ['Login', 'JsonWebToken']])
+    [
+      ['Signup', 'CreateUserOutput'], ['Login', 'JsonWebToken'], ['Refresh', 'JsonWebToken'], ['Logout', 'Done'],
+      ['RevokeSession', 'Done'], ['ChangePassword', 'JsonWebToken']
+    ])
 })
 
 t.test('an export of Hasura means the same as what was applied', async (t) => {
@@ -82,8 +85,8 @@ t.test('metadata that the sandbox does not support stops it, by name', async (t)
       /env variables start with "HASURA_GRAPHQL_" are not allowed for value_from_env/],
     ['metadata/actions.yaml', text => text.replace('- name: JsonWebToken', '- name: JsonWebToken\n      relationships: [x]'),
       /"relationships" in .*custom_types: objects: 1/],
-    ['metadata/actions.yaml', text => text.replace('name: Login\n', 'name: Logout\n'),
-      /The action Logout is not declared in .*actions\.graphql/],
+    ['metadata/actions.yaml', text => text.replace('name: Login\n', 'name: LogIn\n'),
+      /The action LogIn is not declared in .*actions\.graphql/],
     ['metadata/actions.graphql', text => text.replace('password: String!)', 'password: String! = "x")'),
       /the default value of Signup\(password\) in .*actions\.graphql/],
     ['metadata/version.yaml', () => 'version: 2', /version\.yaml: version/],

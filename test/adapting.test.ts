@@ -66,7 +66,7 @@ t.test('docs/custom-claims.md adds a claim, and CONTRIBUTING.md an action, in th
     const projects = '{ project { name } }'
     const without = await login()
     t.strictSame(Object.keys(without.claims['https://hasura.io/jwt/claims'] as object).sort(),
-      ['x-hasura-allowed-roles', 'x-hasura-default-role', 'x-hasura-user-id'])
+      ['x-hasura-allowed-roles', 'x-hasura-default-role', 'x-hasura-session-id', 'x-hasura-user-id'])
     t.match(await ask(projects, without.bearer), { errors: [{ message: 'missing session variable: "x-hasura-org-id"' }] })
 
     const setUp = `mutation ($id: Int!) {
@@ -76,7 +76,7 @@ t.test('docs/custom-claims.md adds a claim, and CONTRIBUTING.md an action, in th
     }`
     t.match(await ask(setUp, { headers: admin, variables: { id: user.id } }), { update_user_by_pk: { org_id: 7 } })
     const { claims, bearer } = await login()
-    t.strictSame(claims['https://hasura.io/jwt/claims'], {
+    t.match(claims['https://hasura.io/jwt/claims'], {
       'x-hasura-org-id': '7',
       'x-hasura-allowed-roles': ['user'],
       'x-hasura-default-role': 'user',
@@ -124,9 +124,15 @@ t.test('docs/your-own-user-table.md signs up and logs in users of another table'
     }]
   })
   const { claims, bearer } = await login()
-  t.strictSame([claims.sub, claims['https://hasura.io/jwt/claims']], [user.id, {
-    'x-hasura-allowed-roles': ['user'], 'x-hasura-default-role': 'user', 'x-hasura-user-id': user.id
+  t.match([claims.sub, claims['https://hasura.io/jwt/claims']], [user.id, {
+    'x-hasura-allowed-roles': ['user'], 'x-hasura-default-role': 'user', 'x-hasura-user-id': user.id,
+    'x-hasura-session-id': /^[\da-f-]{36}$/
   }])
+  const change = 'mutation { ChangePassword(current_password: "a-password", new_password: "another-password") { token } }'
+  t.match(await ask(change, bearer), { ChangePassword: { token: /^eyJ/ } })
+  t.match(await ask(change, bearer), { errors: [{ extensions: { code: 'not-authenticated' } }] }, 'the session has ended')
+  const { claims: changed } = await login({ ...credentials, password: 'another-password' })
+  t.equal(changed.sub, user.id)
   t.strictSame(await ask('{ users { id email_address } }', bearer), { users: [{ id: user.id, email_address: credentials.email }] })
   t.strictSame(await ask(`query ($id: uuid!) { users_by_pk(id: $id) { name } }`, { ...bearer, variables: { id: user.id } }),
     { users_by_pk: { name: null } })

@@ -7,12 +7,14 @@ import type { Test } from 'tap'
 import { dataFolder, hasura, temporaryFolder } from './support/folders.ts'
 import { sandbox } from './support/sandbox.ts'
 import { perform, stepsOf } from './support/scratch.ts'
+import { tokenSecret } from './support/sessions.ts'
 
 /** The values that differ in every run. */
 const varying: Array<[RegExp, string]> = [
   [/\$argon2id\$[^"]+/g, '<hash>'],
   [/eyJ[\w.…-]+/g, '<token>'],
   [/\b[\da-f]{8}-[\da-f-]{27}\b/g, '<uuid>'],
+  [/\bA[\w-]{75}(?![\w-])|\bA\w+…/g, '<refresh token>'],
   [/\b\d{10}\b/g, '<time>']
 ]
 
@@ -38,15 +40,16 @@ function openShell (t: Test): (commands: string) => Promise<string> {
   }
 }
 
-t.test('every command in the README and in docs/roles.md prints the answer below it', async (t) => {
+t.test('every command in the README, docs/roles.md and docs/sessions.md prints the answer below it', async (t) => {
   const [, tryIt = ''] = /^### Try it\n([^]*?)^## /m.exec(readFileSync('README.md', 'utf8')) ?? []
-  const steps = [...stepsOf(tryIt), ...stepsOf(readFileSync('docs/roles.md', 'utf8'))]
+  const steps = [...stepsOf(tryIt), ...['roles', 'sessions'].flatMap(page => stepsOf(readFileSync(`docs/${page}.md`, 'utf8')))]
   const cwd = temporaryFolder(t)
   const project = join(cwd, 'hasura')
   cpSync(hasura, project, { recursive: true })
   const env = {
     HASURA_GRAPHQL_ADMIN_SECRET: 'development-admin-secret',
     ACTION_SECRET: 'development-action-secret',
+    TOKEN_SECRET: tokenSecret.TOKEN_SECRET,
     SANDBOX_DATA_DIR: dataFolder(t)
   }
   let running = await sandbox(t, { project, env })

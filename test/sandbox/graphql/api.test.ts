@@ -147,7 +147,7 @@ onEachDatabase('the API of the tables', async (t, database) => {
         __type: {
           fields: [
             'insert_note', 'insert_note_one', 'update_note', 'update_note_by_pk', 'delete_note', 'delete_note_by_pk',
-            'Signup', 'Login'
+            'Signup', 'Login', 'Refresh', 'Logout', 'RevokeSession', 'ChangePassword'
           ].map(name => ({ name }))
         }
       }

@@ -56,7 +56,7 @@ export function openConnection (config: Config): Connection {
       autoSelectFamily: true,
       // Node.js waits this long for one address before it tries the next (RFC 8305). Its default of 250 ms abandons a
       // slow address, although the others may be dead.
-      autoSelectFamilyAttemptTimeout: Math.max(milliseconds / 8, 500)
+      autoSelectFamilyAttemptTimeout: Math.max(milliseconds / 8, Math.min(milliseconds / 4, 500))
     },
     // The caller's signal limits these, too.
     headersTimeout: 0,

@@ -28,6 +28,8 @@ export function serverOptions (stream?: { write (line: string): void }) {
     keepAliveTimeout: 72_000,
     // The longest email and password fit several times, beside Hasura's session variables and the client's document.
     bodyLimit: 16_384,
+    // Fastify limits the time of the whole start to 10 seconds. A small or busy machine may need longer.
+    pluginTimeout: 0,
     // A base URL that ends in a slash makes paths such as //login.
     routerOptions: { ignoreDuplicateSlashes: true, ignoreTrailingSlash: true },
     // request-log.ts writes one line for each request.

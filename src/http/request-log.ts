@@ -56,11 +56,11 @@ async function requestLog (fastify: FastifyInstance): Promise<void> {
     for (const outcome of ['success', 'gone', ...errorCodes]) attempts.inc({ action, outcome }, 0)
   })
 
-  function finish ({ request, statusCode, elapsedTime }: FastifyReply, outcome: string, result: object): void {
+  function finish ({ request, elapsedTime }: FastifyReply, outcome: string, result: object): void {
     const { method, routeOptions: { url: path = null, config: { action } }, attempt } = request
     const { account, userId, code } = attempt
     // Probes and scanners would fill the log. The metrics count the refusals, and health.ts logs changes of readiness.
-    const level = action === undefined && statusCode < 500 ? 'debug' : 'info'
+    const level = action === undefined ? 'debug' : 'info'
     request.log[level]({ method, path, event: action, account, userId, code, outcome, ...result }, 'request')
     if (action === undefined) return
     attempts.inc({ action, outcome: code ?? outcome })

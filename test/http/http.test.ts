@@ -15,6 +15,12 @@ import { failure, service, settings } from '../support/service.ts'
 const json = { 'content-type': 'application/json' }
 const good = { email: 'a@b.test', password: 'a-password' }
 
+t.test('the start has no time limit, so that it does not depend on the machine', async (t) => {
+  const fastify = Fastify(serverOptions())
+  t.teardown(() => fastify.close())
+  t.equal(fastify.initialConfig.pluginTimeout, 0)
+})
+
 t.test('a bad request gets the error code of the first check that it fails', async (t) => {
   const { inject } = await service(t)
   const media = failure('unsupported-media-type', 'The content type must be application/json')

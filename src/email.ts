@@ -6,9 +6,9 @@ import { ActionError } from './errors.ts'
 const maxLength = 254
 
 /**
- * Code points of the input for each one of the result. NFC composes at most four into one (UAX #15, table of expansion
- * factors), and neither lower case nor punycode makes a text shorter. Longer input is refused before it is normalised,
- * because the time of `normalize` grows with the square of a run of combining marks.
+ * Maximum ratio of code points in the input to code points in the result. NFC composes at most four into one (UAX #15,
+ * table of expansion factors), and neither lower case nor punycode makes a text shorter. Longer input is refused before
+ * it is normalised, because the time of `normalize` grows with the square of a run of combining marks.
  */
 const maxDensity = 4
 
@@ -21,7 +21,7 @@ const refused = /[\s\p{Z}\p{Cc}\p{Default_Ignorable_Code_Point}()<>[\]:;,"\\]/u
 /** `domainToASCII` parses a host of a URL. It cuts off or decodes everything else, such as the path of `a.test/b`. */
 const domainCharacters = /^[\p{L}\p{M}\p{Nd}.-]+$/u
 
-/** Labels with something in each: `a.test.` is the same domain as `a.test`, and must not be another user. */
+/** Labels that are not empty: `a.test.` is the same domain as `a.test`, and must not be another user. */
 const asciiDomain = /^[a-z\d-]+(?:\.[a-z\d-]+)*$/
 
 function malformed (): ActionError {
@@ -33,7 +33,7 @@ function checkLength (text: string, max: number): void {
   throw new ActionError('validation-failed', `input.email must have at most ${maxLength} characters`)
 }
 
-/** NFC and lower case, repeated because one can make room for the other: `T` and U+0308 become U+1E97. */
+/** NFC and lower case, repeated because lower case can make a composition possible: `T` and U+0308 become U+1E97. */
 function foldLocalPart (text: string): string {
   const folded = text.normalize('NFC').toLowerCase()
   return folded === text ? text : foldLocalPart(folded)
@@ -48,7 +48,7 @@ function toAsciiDomain (domain: string): string {
 }
 
 /**
- * The one spelling of an email under which a user is stored and found. Its own result stays as it is.
+ * Returns the normal form of an email, under which a user is stored and found. A normal form does not change again.
  *
  * @returns the local part in NFC and lower case, the domain in ASCII
  * @throws ActionError `validation-failed`
@@ -58,7 +58,7 @@ export function normalizeEmail (input: string): string {
   checkLength(trimmed, maxLength * maxDensity)
   if (!trimmed.isWellFormed()) throw malformed()
   const composed = trimmed.normalize('NFC')
-  // Before the domain is converted: the time of that, too, grows with the square of the length.
+  // Checked before the domain is converted, because the time of that also grows with the square of the length.
   checkLength(composed, maxLength)
 
   const [local, domain, ...others] = composed.split('@')

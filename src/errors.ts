@@ -34,7 +34,7 @@ interface ActionErrorOptions {
   extensions?: Record<string, number>
 }
 
-/** The one error of this service: a message for the caller, and a stable code that decides the HTTP status. */
+/** The only error class of this service: a message for the caller, and a stable code that decides the HTTP status. */
 export class ActionError extends Error {
   readonly code: ErrorCode
   readonly statusCode: number

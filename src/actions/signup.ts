@@ -8,7 +8,7 @@ import { registerAction } from '../http/register-action.ts'
 import { normalizeNewPassword } from '../password/policy.ts'
 import type { LimitRule } from '../throttle/limit-rule.ts'
 
-/** Hasura's words when PostgreSQL speaks English. Clients see them in every language. */
+/** Hasura's message when PostgreSQL's language is English. Clients get it whatever the language is. */
 const takenEmail = 'Uniqueness violation. duplicate key value violates unique constraint "user_email_key"'
 
 /** Long enough to slow a script down. A shared network that reaches the limit is not blocked for long. */

@@ -22,7 +22,7 @@ export function parseEndpoint (endpoint: string): URL {
   return url
 }
 
-/** The largest answer that is read, in bytes. The answers to this service's own operations are a thousandth of it. */
+/** The largest answer that is read, in bytes. The service's own operations get answers a thousand times smaller. */
 const maxAnswerBytes = 1_048_576
 
 /** More connections than this would only queue in Hasura, whose own pool has 50 connections to PostgreSQL. */

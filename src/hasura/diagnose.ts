@@ -29,7 +29,7 @@ function namedType (type: TypeRef): string {
   return type.name ?? namedType(type.ofType)
 }
 
-/** Writes the members of introspected types like `schemaRequirements`. */
+/** Writes the members of introspected types in the form of `schemaRequirements`. */
 function membersOf (types: Record<string, IntrospectedType>): Set<string> {
   return new Set(Object.entries(types).flatMap(([type, members]) => [
     ...(members?.fields ?? []).map(({ name }) => `${type}.${name}`),
@@ -41,7 +41,7 @@ function toCamelCase (requirement: string): string {
   return requirement.replaceAll(/(?<=\..*)_(\w)/g, (_match, letter: string) => letter.toUpperCase())
 }
 
-/** A missing table makes many members missing. These many are enough to recognise it. */
+/** Number of missing members that the message names. It is enough to recognise a missing table, which has many. */
 const namedMembers = 6
 
 /** Compares the schema of Hasura with what the operations need. */

@@ -18,10 +18,10 @@ function toActionError (error: FastifyError): ActionError {
   return new ActionError('internal', 'internal error', { cause: error })
 }
 
-/** Answers with the one shape of every error. Only the log gets the cause. */
+/** Answers every error in the same form. Only the log gets the cause. */
 export function answerError (thrown: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const error = toActionError(thrown)
-  // Errors before any hook find no attempt.
+  // An error before any hook has no attempt yet.
   request.attempt = { ...request.attempt, code: error.code }
   if (error.cause !== undefined && error.statusCode >= 500) reply.log.error({ err: error.cause }, error.message)
   void reply.code(error.statusCode).headers(error.headers).type('application/json; charset=utf-8').send(error.toJSON())
@@ -57,7 +57,7 @@ const nodeErrors: Record<string, [ErrorCode, string]> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['request-timeout', 'The request took too long to arrive']
 }
 
-/** Answers what Node's HTTP parser refuses before Fastify sees a request. */
+/** Answers requests that Node's HTTP parser rejects before Fastify sees them. */
 export function answerBrokenRequest (this: FastifyInstance, cause: Error & { code?: string }, socket: Socket): void {
   if (cause.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
@@ -70,6 +70,6 @@ export function answerBrokenRequest (this: FastifyInstance, cause: Error & { cod
     `HTTP/1.1 ${error.statusCode} ${String(STATUS_CODES[error.statusCode])}`, 'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close', '', body
   ].join('\r\n'))
-  // Closed at once, so that the handler of an earlier request on this connection cannot write behind this answer.
+  // Closed at once, so that the handler of an earlier request on this connection cannot write after this answer.
   socket.destroy()
 }

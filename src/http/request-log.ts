@@ -20,7 +20,7 @@ declare module 'fastify' {
   }
 }
 
-/** The labels are actions and error codes, which are few. A caller cannot add any. */
+/** The labels are actions and error codes: a small, fixed set that callers cannot extend. */
 function createMetrics ({ metrics }: FastifyInstance) {
   const registers = [metrics]
   return {

@@ -4,8 +4,8 @@ import { isObject, parseJsonPath, readAt, writeAt } from './json-path.ts'
 import type { JsonPath } from './json-path.ts'
 
 /*
- * Hasura's `claims_map`. With it, Hasura does not read its claims from one object of the token, but each one from where
- * the map says:
+ * Hasura's `claims_map`. With it, Hasura does not read its claims from one object of the token, but each one from the
+ * place that the map gives:
  *
  *   "x-hasura-app": "shop"                                      a literal, the same for every user
  *   "x-hasura-org-id": { "path": "$.org", "default": "none" }   the value at that path of the token, or the default
@@ -14,7 +14,7 @@ import type { JsonPath } from './json-path.ts'
  * into a registered one. The second reads all claims back as Hasura does, and compares them with what the user should
  * have. This finds every mistake: two claims at one path, a path to a registered claim that is not a string, a claim
  * that this user lacks, a literal that contradicts the database. It also runs at the start, for a sample user, so that
- * a map that fits nobody stops the start.
+ * a map that fits no user stops the start.
  */
 
 /** Hasura's claims by their names in lower case. Only the allowed roles are a list. */
@@ -101,7 +101,7 @@ function findMistake (map: ClaimsMap, payload: Payload, claims: Map<string, unkn
   return `Hasura finds an ${defaultRole} by its "claims_map" that is not among the ${allowedRoles}`
 }
 
-/** The claims of a user who has one role, and everything for which the map has a path of its own. */
+/** The claims of a sample user with one role, and a value for every other claim to which the map gives its own path. */
 function sampleClaims (map: ClaimsMap, registered: Payload): Map<string, unknown> {
   const [role = randomUUID()] = [map.literals.get(defaultRole) ?? map.literals.get(allowedRoles)].flat()
   const claims = new Map<string, unknown>([[allowedRoles, [role]], [defaultRole, role], ['x-hasura-user-id', registered['sub']]])

@@ -53,7 +53,7 @@ export function toHasuraClaims (claims: CustomClaims): Record<string, string> {
   for (const [spelling, value] of Object.entries<unknown>(claims)) {
     const name = spelling.toLowerCase()
     checkName(name)
-    if (result.has(name)) throw mistake(name, 'is there in two spellings: remove one')
+    if (result.has(name)) throw mistake(name, 'exists in two spellings: remove one')
     result.set(name, value)
   }
   const present = Array.from(result).filter(([, value]) => value !== null && value !== undefined)

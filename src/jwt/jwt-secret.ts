@@ -43,7 +43,7 @@ function isHeader (value: unknown): boolean {
   return type === 'authorization' || (['cookie', 'customheader'].includes(type) && isString(value['name']))
 }
 
-/** What Hasura accepts for a key, and how to say it. A longer skew than a year would make `exp` meaningless. */
+/** What Hasura accepts for a key: a check, and its text for the error. With a skew over a year, `exp` is useless. */
 const rules: Record<string, [isValid: (value: unknown) => boolean, expected: string]> = {
   key: [isString, 'a string'],
   jwk_url: [value => isString(value) && /^https?:\/\/[^/]/i.test(value) && URL.canParse(value), 'a URL with http:// or https://'],
@@ -68,7 +68,7 @@ function parse (json: string): JwtConfig {
     // The message of JSON.parse quotes the secret.
   }
   if (!isObject(value)) return refuse('is not a JSON object: use Hasura\'s own form, {"type":"HS256","key":"<at least 32 characters>"}, and single quotes around it in a .env file or a shell')
-  // To Hasura, null is a missing key.
+  // Hasura treats null like a missing key.
   const config = Object.fromEntries(Object.entries(value).filter(([, value]) => value !== null))
   for (const [name, [isValid, expected]] of Object.entries(rules)) {
     if (config[name] !== undefined && !isValid(config[name])) refuse(`has an unusable "${name}": it must be ${expected}`)
@@ -81,7 +81,7 @@ function readKeys ({ type, key, jwk_url: url }: JwtConfig): JwtSecret['keys'] {
   if (url !== undefined && key === undefined) return { type: isPairType(type) ? type : undefined, url }
   if (key === undefined || url !== undefined) return refuse('needs either a "key" or a "jwk_url"')
   if (isHmacType(type)) {
-    // Hasura uses the UTF-8 bytes of the string. It decodes no base64.
+    // Hasura uses the UTF-8 bytes of the string. It does not decode base64.
     if (Buffer.byteLength(key) >= hmacBytes[type]) return { type, secret: key }
     return refuse(`has a "key" that is too short: ${type} needs at least ${hmacBytes[type]} bytes`)
   }
@@ -99,7 +99,7 @@ function readNamespace (config: JwtConfig): AddClaims {
   const isText = format === 'stringified_json'
   if (keys.some(key => typeof key === 'number')) refuse(`has a "${name}" into a list: this service writes objects`)
   if (registeredClaims.includes(String(keys[0]))) refuse(`has a "${name}" inside the registered claim ${String(keys[0])}`)
-  if (isText && keys.length === 0) refuse(`has the "${name}" $ and stringified_json: a token is no string`)
+  if (isText && keys.length === 0) refuse(`has the "${name}" $ and stringified_json: a token is not a string`)
   return (registered, claims) => {
     if (keys.length === 0) return { ...registered, ...claims }
     const payload = Object.assign(Object.create(null) as Payload, registered)

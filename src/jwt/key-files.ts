@@ -8,7 +8,7 @@ export interface KeyFile {
   /** Name of the file in its folder. Empty if the path is not a folder. */
   name: string
   pem: string
-  /** The time from which the key signs, in milliseconds since 1970: from the name, or else -Infinity. */
+  /** The time from which the key signs, in milliseconds since 1970: from the name, or -Infinity if it has none. */
   start: number
 }
 
@@ -25,7 +25,7 @@ export function fileNameOf (start: number): string {
   return `${new Date(start).toISOString().slice(0, 19).replaceAll(':', '-')}Z.pem`
 }
 
-/** @throws through `refuse` if a name starts like a time and is none: the key would sign too early */
+/** @throws through `refuse` if a name starts like a time but is not one: the key would sign too early */
 function startOf (name: string, refuse: Refuse): number {
   const start = Date.parse(name.replace(/T(\d\d)-(\d\d)-(\d\d)Z\.pem$/, 'T$1:$2:$3Z'))
   if (!Number.isNaN(start) && fileNameOf(start) === name) return start
@@ -33,7 +33,7 @@ function startOf (name: string, refuse: Refuse): number {
   return refuse(`starts with a digit, but is not a time as in ${fileNameOf(0)}, in UTC`)
 }
 
-/** Makes a problem of one file one of its folder. */
+/** Reports a problem of a file in a folder as a problem of the folder. */
 export function refuseFile (name: string, refuse: Refuse): Refuse {
   return problem => refuse(name === '' ? problem : `names a folder with ${name}, which ${problem}`)
 }
@@ -74,7 +74,7 @@ export async function readKeyFiles (path: string, refuse: Refuse): Promise<KeyFi
   return refuse('names a folder with two keys that sign from the beginning: name the newer one by the time from which it signs')
 }
 
-/** Those of a folder and its files, or of a single file, that every user of this machine can write to. */
+/** Returns the paths that every user of this machine can write to: of a folder and its files, or of a single file. */
 export async function findWorldWritable (path: string, files: KeyFile[]): Promise<string[]> {
   const writable: string[] = []
   for (const name of new Set(['', ...files.map(({ name }) => name)])) {
@@ -87,8 +87,8 @@ export async function findWorldWritable (path: string, files: KeyFile[]): Promis
 }
 
 /**
- * Reads the files every second, and passes on what has changed. A watch of the file system would miss that Kubernetes
- * replaces a link beside the file, and Docker a mount below it.
+ * Reads the files every second, and passes on what has changed. A watch of the file system would not notice when
+ * Kubernetes replaces a link beside the file, or Docker replaces a mount below it.
  *
  * @param first - what was read before
  * @param onChange - called once for each new content of the files, and once for each new error

@@ -5,7 +5,7 @@ import { createSigner, createVerifier } from 'fast-jwt'
 /** Throws an error with a text that completes the sentence "NAME …". */
 export type Refuse = (problem: string) => never
 
-/** Hasura's types with a shared secret, and the smallest one of each in bytes (RFC 7518, section 3.2). */
+/** Hasura's types with a shared secret, and the minimum length of the secret in bytes (RFC 7518, section 3.2). */
 export const hmacBytes = { HS256: 32, HS384: 48, HS512: 64 } as const
 
 /** Hasura's types with a key pair, and the key that each needs (RFC 7518, sections 3.3 and 3.4; RFC 8037). */
@@ -25,13 +25,13 @@ export function algorithmOf (type: PairType) {
   return type === 'Ed25519' ? 'EdDSA' : type
 }
 
-/** The names in Node.js of the keys above. */
+/** Node.js's names of these keys. */
 const nodeNames: Record<string, string> = {
   rsa: 'RSA', ed25519: 'Ed25519', prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521'
 }
 
 /**
- * The type that a public or private key signs with: the wanted one, or else the first one for such a key.
+ * The type that a public or private key signs with: the wanted one, or the first one for such a key.
  *
  * @throws through `refuse` if the key does not fit the type, or is too small (RFC 7518, section 3.3)
  */
@@ -79,13 +79,13 @@ export function readPublicKey (pem: string, refuse: Refuse): KeyObject {
 /**
  * Reads the only private key (PKCS#8, PKCS#1 or SEC 1) of a PEM file, which may also hold parameters or certificates.
  *
- * @throws through `refuse`, with nothing of the content
+ * @throws through `refuse`; the message never repeats the content
  */
 export function readPrivateKey (pem: string, refuse: Refuse): KeyObject {
   const [first, second] = blocksOf(pem).filter(({ label }) => label.endsWith('PRIVATE KEY'))
   if (first === undefined) return refuse('holds no private key: it must be one in PEM (PKCS#8, PKCS#1 or SEC 1)')
   if (second !== undefined) refuse('holds more than one private key: each needs a file of its own')
-  // PKCS#8 says it in the label, the other two in a header.
+  // PKCS#8 marks encryption in the label, PKCS#1 and SEC 1 in a header.
   if (first.text.includes('ENCRYPTED')) refuse('holds an encrypted private key: decrypt it with `openssl pkey`')
   return decode(createPrivateKey, first, refuse)
 }
@@ -126,7 +126,7 @@ export function readSigningKey (
   if (kid !== thumbprintOf(publicKey)) {
     refuse('holds a private key that does not belong to the public key in HASURA_GRAPHQL_JWT_SECRET')
   }
-  // fast-jwt accepts no KeyObject, and wants milliseconds.
+  // fast-jwt does not accept a KeyObject. Its times are in milliseconds.
   const privatePem = key.export({ type: 'pkcs8', format: 'pem' }).toString()
   const sign = createSigner({ key: privatePem, algorithm, kid, expiresIn: ttlSeconds * 1000 })
   try {

@@ -52,7 +52,7 @@ export function createKeyRing<Key extends RingKey> (first: [Key, ...Key[]], dela
       const coming = toPeriods(next, kid => known.get(kid) ?? now + delays.beforeSigning)
       const signer = signing(now)
       const handover = Math.max(now, coming[0]?.start ?? Infinity)
-      // New starts do not change who has signed until now.
+      // New start times do not change which key has signed until now.
       const past = periods.filter(({ start, end }) => start <= now && now < end + delays.afterSigning)
         .map(period => period === signer ? { ...period, end: handover } : period)
       periods = [...past, ...coming]

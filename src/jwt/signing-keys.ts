@@ -35,9 +35,9 @@ async function openFiles (
   if (paths.length > 0) log.warn({ paths }, 'Every user of this machine can replace private keys, and so issue tokens: run chmod o-w on these paths')
 
   const ring = createKeyRing(first, {
-    // A cache may hold the old answer for one of these spans, and Hasura the answer of that cache for another.
+    // A cache may keep the old answer for this time, and Hasura may then keep the cache's answer for as long again.
     beforeSigning: 2 * maxAgeSeconds * 1000,
-    // The last token, and clocks that differ.
+    // Until the last token has expired, with a margin for clocks that differ.
     afterSigning: (ttlSeconds + secret.allowedSkewSeconds + maxAgeSeconds) * 1000
   })
   async function replace (reading: Promise<KeyFile[]>): Promise<void> {

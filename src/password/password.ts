@@ -10,7 +10,7 @@ import { CallError, startThreadPool } from './threads.ts'
 import { buckets } from '../metrics.ts'
 
 export interface Verdict {
-  /** Whether the hash is that of the password. */
+  /** Whether the password matches the hash. */
   matches: boolean
   /** Whether the hash was made with another algorithm or other parameters than today's. */
   needsRehash: boolean
@@ -29,13 +29,13 @@ interface PasswordSlot {
   hash: (password: string) => Promise<string>
   /**
    * Verifies a password. Without a stored hash, or with an unreadable one, it does the work of one hash at today's
-   * parameters, so that the time does not tell.
+   * parameters, so that the time does not reveal that.
    *
    * @param password - normalised
    * @param storedHash - undefined for an unknown user
    * @param asSent - the password as the client has sent it. Another system may have hashed that form.
    * @throws ActionError `overloaded` if the wait would be too long, `bad-request` if the caller has disconnected. Both
-   *   only before the hash begins.
+   *   are thrown only before the hash begins.
    */
   verify: (password: string, storedHash: string | undefined, asSent?: string) => Promise<Verdict>
   release: () => void

@@ -5,9 +5,9 @@ const minLength = 8
 const maxLength = 256
 
 /**
- * Code points of the input for each one of the result: NFC composes at most four into one (UAX #15, table of expansion
- * factors). Longer input is refused before it is normalised, because the time of `normalize` grows with the square of a
- * run of combining marks.
+ * Maximum ratio of code points in the input to code points in the result: NFC composes at most four into one (UAX #15,
+ * table of expansion factors). Longer input is refused before it is normalised, because the time of `normalize` grows
+ * with the square of a run of combining marks.
  */
 const maxDensity = 4
 

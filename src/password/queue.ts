@@ -30,7 +30,7 @@ export interface HashQueue {
 /** Attempts that wait for Hasura at most while few hashes run. Each of them holds some memory. */
 const maxPendingLookups = 1024
 
-/** `Retry-After` if Hasura is what everybody waits for. How long that takes is unknown. */
+/** `Retry-After` if too many attempts wait for Hasura. The real time of that wait is unknown. */
 const lookupRetryMilliseconds = 5000
 
 /** Weight of the newest duration in the moving average. */
@@ -44,7 +44,7 @@ function disconnected (): ActionError {
   return new ActionError('bad-request', 'The caller has disconnected')
 }
 
-/** A semaphore: `concurrency` callers have their turn at once, the others wait in the order in which they came. */
+/** A semaphore: `concurrency` callers run at once, and the others wait in the order of their arrival. */
 function createTurns (concurrency: number) {
   const queue: Array<() => void> = []
   let running = 0
@@ -72,7 +72,7 @@ function createTurns (concurrency: number) {
       if (running >= concurrency) return wait(signal)
       running++
     },
-    /** Passes the turn directly to the next caller, so that nobody can take it in between. */
+    /** Passes the turn directly to the next caller, so that no other caller can take it in between. */
     pass: (): void => {
       const next = queue.shift()
       if (next === undefined) running--
@@ -109,7 +109,7 @@ export function createHashQueue (
     const start = performance.now()
     try {
       const result = await work()
-      // Only here: a hash that fails may be much shorter than others.
+      // Only a hash that succeeds is measured: one that fails may take much less time.
       average += newestWeight * (performance.now() - start - average)
       return result
     } finally {

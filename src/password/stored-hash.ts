@@ -5,7 +5,7 @@ import type { ThreadPool } from './threads.ts'
 type VerifyPassword = (password: string, threads: ThreadPool) => Promise<boolean>
 
 /**
- * The cost up to which a stored hash is run. The libraries run whatever a hash asks for: Argon2 with 4 GiB takes most
+ * The maximum cost of a stored hash that is run. The libraries do not limit the cost: Argon2 with 4 GiB takes most
  * of a minute, so anyone who can write one row could stop the service. At the bound a hash takes about two seconds.
  */
 const maxMemoryBytes = 2 ** 28
@@ -14,7 +14,7 @@ const maxWorkBytes = 2 ** 30
 /** Each step of cost doubles the time of bcrypt, whose memory is always 4 KiB. 14 takes about a second. */
 const maxBcryptCost = 14
 
-/** Base64 with or without padding: a salt of 8 to 64 bytes and a hash of 12 to 64. scrypt reads the salt very often. */
+/** Base64 with or without padding: a salt of 8 to 64 bytes and a hash of 12 to 64. scrypt reads the salt many times. */
 const saltAndHash = String.raw`\$([A-Za-z\d+/]{11,86}={0,2})\$([A-Za-z\d+/]{16,86}={0,2})$`
 const argon2Format = new RegExp(
   String.raw`^\$argon2(?:id|i|d)(?:\$v=(?:16|19))?\$([mtp]=\d{1,9}(?:,[mtp]=\d{1,9}){2})${saltAndHash}`
@@ -25,7 +25,7 @@ const scryptFormat = new RegExp(
 )
 
 function isAffordable (memoryBytes: number, workBytes: number): boolean {
-  // NaN, for a parameter that is missing, is not affordable.
+  // A missing parameter is NaN, which is not affordable.
   return memoryBytes <= maxMemoryBytes && workBytes <= maxWorkBytes
 }
 
@@ -46,7 +46,7 @@ function readBcrypt (storedHash: string): VerifyPassword | undefined {
   const cost = Number(bcryptFormat.exec(storedHash)?.[1])
   if (!(cost >= 4 && cost <= maxBcryptCost)) return undefined
   return async (password, { call }) => {
-    // Runs in any case, so that the time does not tell what kind of hash is stored.
+    // Runs in any case, so that the time does not reveal what kind of hash is stored.
     const matches = await call('verifyBcrypt', password, storedHash)
     // bcrypt ignores all but 72 bytes, and repeats a shorter key after a NUL: the hash of "P" is also that of "P\0P".
     return matches && Buffer.byteLength(password) <= 72 && !password.includes('\0')
@@ -58,7 +58,7 @@ function readScrypt (storedHash: string): VerifyPassword | undefined {
   const [, ln, r, p, salt = '', hash = ''] = scryptFormat.exec(storedHash) ?? []
   const parameters = { N: 2 ** Number(ln), r: Number(r), p: Number(p) }
   const blockBytes = 128 * parameters.r
-  // Each of the p blocks is written and read N times. Below N = 16, to derive it with PBKDF2 costs more than that.
+  // Each of the p blocks is written and read N times. Below N = 16, deriving the blocks with PBKDF2 costs more.
   const workBytes = blockBytes * parameters.p * Math.max(2 * parameters.N, 32)
   if (!isAffordable(blockBytes * (parameters.N + parameters.p), workBytes)) return undefined
   const expected = Buffer.from(hash, 'base64')

@@ -10,8 +10,8 @@ interface Thread {
 
 export interface ThreadPool {
   /**
-   * Calls a function of `thread.cjs` on a thread that does nothing else meanwhile. There are as many threads as calls
-   * at once, so the caller has to limit those. The threads of libuv stay free for DNS and files.
+   * Calls a function of `thread.cjs` on a thread that runs nothing else at the same time. There is one thread for each
+   * concurrent call, so the caller must limit concurrency. The threads of libuv stay free for DNS and files.
    *
    * @throws CallError if the function throws; another Error if the thread ends, or none can start
    */
@@ -20,7 +20,7 @@ export interface ThreadPool {
   close: () => Promise<void>
 }
 
-/** What a function of `thread.cjs` has thrown, as the cause. */
+/** A function of `thread.cjs` threw an error, which is the cause of this one. */
 export class CallError extends Error {}
 
 async function nextMessage (thread: Thread): Promise<unknown> {
@@ -56,18 +56,18 @@ export async function startThreadPool (onStartFailure: (error: unknown) => void)
     thread.reject?.(new Error('the thread has ended'))
     if (!living.delete(thread)) return
     idle = idle.filter(other => other !== thread)
-    // Its file descriptors are free again. If it was the last thread, nobody else wakes those that wait.
+    // Its file descriptors are free again. If it was the last thread, no other one would serve the waiting calls.
     canStart = true
     for (const wake of waiting) wake()
     waiting = []
   }
 
   async function start (): Promise<Thread> {
-    // Plain JavaScript, without the loaders of this process. It needs no secrets.
+    // The thread needs neither the options nor the environment of this process, which holds secrets.
     const worker = new Worker(new URL('thread.cjs', import.meta.url), { execArgv: [], env: {} })
     const thread: Thread = { worker }
     worker.on('message', (message) => {
-      // Before the promise resolves: a thread that exits right after its answer is then removed again.
+      // Mark the thread idle before resolving, so that one that exits right after its answer is removed.
       if (message !== 'ready') rest(thread)
       thread.resolve?.(message)
     })

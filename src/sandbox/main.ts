@@ -4,7 +4,7 @@ import { startSandbox } from './sandbox.ts'
 import type { Sandbox } from './sandbox.ts'
 import { withSessions } from './settings.ts'
 
-/** A secret for a command line: a development default as it is, a secret of the environment by its name. */
+/** How a printed command contains a secret: a development default literally, any other as a shell variable. */
 function secret (name: 'HASURA_GRAPHQL_ADMIN_SECRET' | 'ACTION_SECRET', { settings }: Sandbox, env: Environment): string {
   return env[name] ? `$${name}` : settings[name]
 }

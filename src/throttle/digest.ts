@@ -16,8 +16,8 @@ declare module 'fastify' {
 
 async function digest (fastify: FastifyInstance): Promise<void> {
   const { HASURA_GRAPHQL_JWT_SECRET, HASURA_GRAPHQL_ADMIN_SECRET, ACTION_SECRET } = fastify.config
-  // Every replica has these secrets. One that is short can be guessed from the digest of a known email, so all of them
-  // count. The private key does not, because it is rotated.
+  // Every replica has these secrets. A short one could be guessed from the digest of a known email, so all of them
+  // are used. The private key is not, because it is rotated.
   const secret = JSON.stringify([HASURA_GRAPHQL_JWT_SECRET, HASURA_GRAPHQL_ADMIN_SECRET, ACTION_SECRET])
   // RFC 5869.
   const key = new Uint8Array(hkdfSync('sha256', secret, '', 'hasura-jwt-auth', 32))

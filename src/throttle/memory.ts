@@ -24,7 +24,7 @@ export function createMemoryStore (): LimitStore {
   function makeRoom (): void {
     const now = performance.now()
     for (const [key, { endsAt }] of windows) if (endsAt <= now) windows.delete(key)
-    // Also after ended windows were removed: with little room the next new key would scan them all again.
+    // Also if ended windows were removed: without enough room, the next new keys would scan all windows again.
     const excess = windows.size - Math.floor(maxKeys * (1 - droppedShare))
     if (excess <= 0) return
     const count = ({ counted, inProgress }: Window): number => counted + inProgress
@@ -48,7 +48,7 @@ export function createMemoryStore (): LimitStore {
     window.inProgress--
     if (counts.includes(outcome)) window.counted++
     if (outcome === resetBy) window.counted = 0
-    // A window that was dropped or has ended may have a successor under its key.
+    // A window that was dropped or has ended may have been replaced by a new one under the same key.
     if (window.counted + window.inProgress === 0 && windows.get(key) === window) windows.delete(key)
   }
 

@@ -5,7 +5,7 @@ import type { RunScript } from './redis.ts'
 
 type Client = Pick<RedisClientType, 'connect' | 'destroy' | 'eval' | 'hello' | 'on'>
 
-/** Milliseconds without any answer after which Redis has failed, and memory takes over. */
+/** Milliseconds without any answer after which Redis counts as failed, and memory takes over. */
 const answerMs = 1000
 const checks = 5
 /** Milliseconds between a failure and the next connection. */
@@ -22,7 +22,7 @@ export function parseRedisUrl (text: string): Server {
     const { protocol, username, password, pathname, search, hash } = new URL(text)
     decodeURIComponent(username)
     const server = { isEncrypted: protocol === 'rediss:', password: decodeURIComponent(password) }
-    // A special character that is not encoded ends the password early, and its rest is in one of these parts.
+    // A special character that is not encoded ends the password early. The rest of it is then in one of these parts.
     if (/^\/?\d*$/.test(pathname) && search + hash === '') return server
   } catch {
     // These errors quote the URL.
@@ -31,7 +31,7 @@ export function parseRedisUrl (text: string): Server {
     + 'percent-encode special characters in the password')
 }
 
-/** Redis before version 6 repeats the arguments of a command that it does not know, and so the password. */
+/** Redis before version 6 quotes the arguments of an unknown command in its error, and so the password. */
 function hide (password: string, message: string): string {
   return password === '' ? message : message.replaceAll(password, '***')
 }
@@ -53,7 +53,7 @@ function explain (error: unknown, { isEncrypted, password }: Server, isConnectin
 function watchAnswers (onLate: (error: Error) => void) {
   let waiting = 0
   let silentChecks = 0
-  // Counts checks and not milliseconds: if this process stalls, Redis is not to blame, and no checks happen.
+  // Counts checks instead of milliseconds: no check runs while this process stalls, so a stall is not a failure.
   const timer = setInterval(() => {
     if (waiting > 0 && ++silentChecks === checks) onLate(new Error(`no answer within ${answerMs} ms`))
   }, answerMs / checks).unref()

@@ -67,7 +67,7 @@ t.test('names become lower case, and an unusable claim is an error with its name
       { [name]: 'a' },
       `The claim ${name.toLowerCase()} of src/claims.ts is set by Hasura, so no permission would see it: rename it`
     ]),
-    [{ 'x-hasura-org': 1, 'x-hasura-Org': null }, 'The claim x-hasura-org of src/claims.ts is there in two spellings: remove one'],
+    [{ 'x-hasura-org': 1, 'x-hasura-Org': null }, 'The claim x-hasura-org of src/claims.ts exists in two spellings: remove one'],
     [{ 'org-id': 7 }, 'The claim org-id of src/claims.ts must start with x-hasura-'],
     [{ 'x-hasura-org': { id: 7 } }, value('x-hasura-org')],
     [{ 'x-hasura-org': [['7']] }, value('x-hasura-org')],

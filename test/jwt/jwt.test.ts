@@ -176,7 +176,7 @@ t.test('a configuration with which Hasura would not start, or would refuse every
     [{ type: 'HS256', key, claims_namespace_path: '$.a[0]' }, 'has a "claims_namespace_path" into a list'],
     [{ type: 'HS256', key, claims_namespace_path: '$.jti.a' }, 'has a "claims_namespace_path" inside the registered claim jti'],
     [{ type: 'HS256', key, claims_format: 'yaml' }, `${unusable('claims_format')}json or stringified_json`],
-    [{ type: 'HS256', key, claims_format: 'stringified_json', claims_namespace_path: '$' }, 'a token is no string'],
+    [{ type: 'HS256', key, claims_format: 'stringified_json', claims_namespace_path: '$' }, 'a token is not a string'],
     ...[1, ...noUris].map((issuer): [unknown, string] => (
       [{ type: 'HS256', key, issuer }, `${unusable('issuer')}a string without a colon, or a URI`]
     )),

@@ -4,7 +4,7 @@ export type Path = Array<string | number>
 const step = /\.?(?:(?<name>[\p{L}_][\p{L}0-9_-]*)|\[(?:(?<index>\d+)|"(?<double>[^"\\]*)"|'(?<single>[^'\\]*)')\])/uy
 
 /**
- * Reads a JSONPath as Hasura does: keys follow a dot or stand in brackets and quotes, indexes stand in brackets.
+ * Reads a JSONPath as Hasura does: a key follows a dot, or is quoted in brackets; an index is in brackets.
  *
  * @throws Error if Hasura refuses it, or it contains an escape, which the sandbox does not support
  */

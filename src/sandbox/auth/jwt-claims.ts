@@ -42,7 +42,7 @@ function readClaims (claims: Json): SessionClaims {
   return { allowedRoles: allowed, defaultRole, variables: others as Record<string, string> }
 }
 
-/** Reads the claims of a `claims_map`: each is a literal, or stands at a path in the token. */
+/** Reads the claims of a `claims_map`: each is a literal, or a value at a path in the token. */
 function readMapped (payload: Json, map: Record<string, MappedClaim>): Json {
   return Object.fromEntries(Object.entries(map).map(([claim, mapped]): [string, unknown] => {
     if (typeof mapped === 'string' || Array.isArray(mapped)) return [claim, mapped]

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { parsePath } from './claims-path.ts'
 import type { Path } from './claims-path.ts'
 
-/** The least bytes of an HMAC key, by algorithm. */
+/** The minimum length of an HMAC key in bytes, by algorithm. */
 export const minimumHmacBytes: Record<string, number> = { HS256: 32, HS384: 48, HS512: 64 }
 const asymmetric = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'Ed25519']
 

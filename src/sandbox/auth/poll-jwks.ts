@@ -20,7 +20,7 @@ function readKeys (body: string): KeyObject[] {
 
 /**
  * Returns for how many seconds an answer is fresh. `Cache-Control` wins over `Expires`. Without either it is 0, as in
- * late versions of Hasura.
+ * recent versions of Hasura.
  */
 export function freshnessOf (headers: Headers, now: number): number {
   const directives = headers.get('cache-control')?.toLowerCase().split(',').map(directive => directive.trim()) ?? []

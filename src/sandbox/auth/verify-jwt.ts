@@ -14,7 +14,7 @@ const algorithms = [
   'HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'
 ]
 
-/** Refuses a token with the name that hs-jose has for the reason. */
+/** Refuses a token. The reason is worded as in hs-jose. */
 function refuse (reason: string): never {
   throw new HasuraFault('invalid-jwt', `Could not verify JWT: ${reason}`)
 }

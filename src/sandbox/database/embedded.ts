@@ -32,7 +32,7 @@ function checkVersion (data: string, folder: string): void {
     + 'another folder')
 }
 
-/** Creates the database in another place and moves it when it is complete: an interruption leaves no half of one. */
+/** Creates the database in another place and moves it when it is complete, so that no partial one can remain. */
 async function prepare (folder: string, log: Log): Promise<string> {
   const data = join(folder, 'postgres')
   if (existsSync(data)) {

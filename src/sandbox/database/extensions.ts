@@ -10,7 +10,7 @@ export async function loadExtensions (migrations: Migration[]): Promise<Extensio
     try {
       Object.assign(loaded, await import(`@electric-sql/pglite/contrib/${name}`))
     } catch {
-      // Not an extension of PGlite's: PostgreSQL says so when the migration creates it.
+      // PGlite does not have this extension. PostgreSQL reports that when the migration creates it.
     }
   }
   return loaded

@@ -17,7 +17,7 @@ function readOwner (file: string): number | undefined {
   }
 }
 
-/** After a container restarts, this process can have the id of the one that left the lock: the lock is then older. */
+/** After a container restarts, this process can have the id of an earlier one that left a lock. That lock is older. */
 function isOfEarlierProcess (file: string, owner: number): boolean {
   const startedAt = Date.now() - process.uptime() * 1000
   return owner === process.pid && (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) < startedAt

@@ -25,7 +25,8 @@ export function readMigrations (hasura: string): Migration[] {
 }
 
 /**
- * Applies what the database does not have yet. Each file runs in its own transaction, which also records it.
+ * Applies the migrations and seeds that the database does not have yet. Each file runs in its own transaction, which
+ * also records it.
  *
  * @throws Error that names the file and what PostgreSQL says; PostgreSQL's error is its cause
  */

@@ -68,7 +68,7 @@ function compileConflict (table: TrackedTable, conflict: OnConflict, of: Stateme
 }
 
 /**
- * Inserts rows. A column that an object does not mention gets its default.
+ * Inserts rows. A column that an object omits gets its default.
  *
  * @param path - where the client's values are, for errors
  */

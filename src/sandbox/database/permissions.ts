@@ -3,7 +3,7 @@ import type {
 } from '../metadata/table-metadata.ts'
 import type { Column, TrackedTable } from './catalogue.ts'
 
-/** The permissions of a role on a table. What is undefined is not allowed at all. */
+/** The permissions of a role on a table. An operation without a permission is not allowed. */
 export interface Access {
   select: SelectPermission | undefined
   insert: InsertPermission | undefined
@@ -21,7 +21,7 @@ export function accessOf (table: TrackedTable, role: string): Access {
   return { select: select.get(role), insert: insert.get(role), update: update.get(role), delete: remove.get(role) }
 }
 
-/** Whether GraphQL accepts a name. Hasura leaves out what has another one. */
+/** Whether GraphQL accepts a name. Hasura leaves out columns and constraints with other names. */
 export function isGraphqlName (name: string): boolean {
   return /^[_A-Za-z]\w*$/.test(name)
 }

@@ -1,7 +1,7 @@
 import type { SqlConnection } from './sql-connection.ts'
 import type { Log } from './migrations.ts'
 
-/** The first with `gen_random_uuid()`, and with the messages that newer versions have. */
+/** The first version with `gen_random_uuid()` and with the same messages as newer versions. */
 const oldestVersion = 13
 
 /**
@@ -36,7 +36,7 @@ const foreignTables = String.raw`
   ORDER BY 1`
 
 /**
- * Makes sure that the migrations and seeds go into no other application's database.
+ * Makes sure that the sandbox does not migrate the database of another application.
  *
  * @throws Error if the database has tables, and no sandbox made them
  */

@@ -1,13 +1,13 @@
 import pg from 'pg'
 import type { ClientConfig } from 'pg'
 
-/** What a server may set otherwise. The embedded PostgreSQL has these values, and text and JSON depend on them. */
+/** The embedded PostgreSQL's values of settings that change how values look in text and JSON. A server may differ. */
 const options = [
   'TimeZone=UTC', 'DateStyle=ISO,MDY', 'IntervalStyle=postgres', 'bytea_output=hex', 'extra_float_digits=1',
   String.raw`default_transaction_isolation=read\ committed`
 ].map(option => `-c ${option}`).join(' ')
 
-/** After the host, an `@` or a `#` is part of a password that is not percent-encoded, and must not be printed. */
+/** An `@` or a `#` after the host belongs to a password that is not percent-encoded. It must not be printed. */
 const databaseUrl = /^postgres(?:ql)?:\/\/[^/?#]*(?:[/?][^@#]*)?$/
 
 /** Returns how the sandbox connects to the database of a URL. */
@@ -30,7 +30,7 @@ function createClient (config: ClientConfig): pg.Client {
 function reasonOf (error: unknown, client: pg.Client): string {
   const { code, message } = error as NodeJS.ErrnoException
   if (error instanceof pg.DatabaseError) return `refuses the connection: ${message}`
-  if (message.startsWith('SASL') && !client.password) return 'asks for a password, and the URL has none'
+  if (message.startsWith('SASL') && !client.password) return 'requires a password, but the URL has none'
   return `cannot be reached (${code ?? message}): start it, or correct the URL`
 }
 

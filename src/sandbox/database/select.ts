@@ -113,7 +113,7 @@ function compileCount ({ args }: Selected): string {
   return `count(${args['distinct'] === true ? 'DISTINCT ' : ''}${counted})`
 }
 
-/** Compiles a query for `<table>_aggregate`. The limit of a permission holds for its nodes, and not for its count. */
+/** Compiles a query for `<table>_aggregate`. The limit of a permission applies to its nodes, but not to its count. */
 export function compileAggregate (fields: Selected[], source: Source, of: Statement): string {
   return compileObject(fields, ({ name, fields }) => {
     if (name === 'nodes') return compileList(fields, source, of)

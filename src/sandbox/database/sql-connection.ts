@@ -1,4 +1,4 @@
-/** What a statement answers. */
+/** The result of a statement. */
 export interface Result<Row> { rows: Row[] }
 
 /** The database cannot be reached, or the connection broke. */
@@ -15,7 +15,7 @@ export interface SqlConnection {
   query: <Row>(sql: string, params?: Array<string | null>) => Promise<Result<Row>>
 }
 
-/** The sandbox's database, whichever PostgreSQL it is: values and errors look the same. */
+/** The sandbox's database, embedded or on a server. Both give the same values and errors. */
 export interface Database extends SqlConnection {
   /** Names the database in the message at start. It contains no password. */
   description: string

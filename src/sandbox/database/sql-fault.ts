@@ -14,7 +14,7 @@ const violations: Record<string, [string, string]> = {
  * Translates an error of PostgreSQL into Hasura's.
  *
  * @param path - the place of the client's values in its request
- * @returns the error itself if it is not one of PostgreSQL
+ * @returns the error unchanged if it is not PostgreSQL's
  */
 export function sqlFault (error: unknown, path: string): unknown {
   if (error instanceof ConnectionError) {

@@ -15,7 +15,7 @@ export const patternMatches = {
   _regex: '~', _nregex: '!~', _iregex: '~*', _niregex: '!~*'
 }
 
-// Permissions also know `_ne`.
+// Permissions also accept `_ne`.
 const operators: Record<string, string> = { ...comparisons, ...patternMatches, _ne: '<>' }
 const listOperators: Record<string, string> = { _in: '= ANY', _nin: '<> ALL' }
 

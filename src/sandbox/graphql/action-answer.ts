@@ -46,9 +46,9 @@ function refusalOf (body: unknown, internal: unknown): HasuraFault {
 }
 
 /**
- * Decides what a client gets of a webhook's answer, in the order in which Hasura checks it.
+ * Turns a webhook's answer into the value that the client gets. The checks are in Hasura's order.
  *
- * @param internal - makes the details for the administrator of Hasura's error and the webhook's body
+ * @param internal - makes the details for the administrator from Hasura's error and the webhook's body
  * @returns the value of the action's field
  * @throws HasuraFault for every other answer
  */
@@ -73,7 +73,7 @@ export function readWebhookAnswer (
   return body
 }
 
-/** Takes from an action's answer what the client selects. A field that is not there is null. */
+/** Returns the fields of an action's answer that the client selects. A missing field is null. */
 export function projectAnswer (value: unknown, fields: Selected[]): unknown {
   if (Array.isArray(value)) return value.map(item => projectAnswer(item, fields))
   if (fields.length === 0 || jsonType(value) !== 'Object') return value

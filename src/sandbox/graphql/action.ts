@@ -77,7 +77,7 @@ export function createCallAction (actions: Action[], variables: HasuraVariables)
     const value = readWebhookAnswer(action, status, text, (error, body) => (
       internal(error, { status, body, headers: relayed })
     ))
-    // Hasura relays the cookies of mutations alone.
+    // Hasura relays only the cookies of mutations.
     return { value, cookies: action.kind === 'mutation' ? received['set-cookie'] ?? [] : [] }
   }
 }

@@ -22,7 +22,7 @@ import { readVariables } from './variables.ts'
 
 export interface GraphqlRequest { query: string, variables: Json, operationName: string | null }
 
-/** The client of a request, and its cookies: those that it gets are added. */
+/** The client of a request. Cookies for it are added to `cookies`. */
 export interface Client { session: Session, headers: IncomingHttpHeaders, cookies: string[] }
 
 /** Runs a request and returns its data as JSON. */
@@ -65,7 +65,7 @@ export function createExecute ({ db, tables, metadata, callAction }: ExecuteOpti
     return schema
   }
 
-  // Fails the start, and not the first request, if the tables and actions do not make a schema.
+  // If the tables and actions do not make a schema, the start fails and not only the first request.
   schemaOf('admin')
   return async (request, client) => {
     const roleSchema = schemaOf(client.session.role)
@@ -85,7 +85,7 @@ export function createExecute ({ db, tables, metadata, callAction }: ExecuteOpti
 
     try {
       if (kind === OperationTypeNode.QUERY) return await runAll(async item => run(item, db))
-      // A mutation of tables alone is one transaction. Beside an action, each field of a table is one.
+      // If all fields are on tables, they run in one transaction. If there is an action, each table field has its own.
       if (selected.some(isAction)) {
         return await runAll(async item => (
           isAction(item) ? run(item, db) : db.transaction(async connection => run(item, connection))

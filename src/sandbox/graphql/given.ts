@@ -21,7 +21,7 @@ const jsonTypes: Record<string, string> = {
   Null: 'null', Boolean: 'a boolean', String: 'a string', Number: 'a number', Array: 'a list', Object: 'an object'
 }
 
-/** Says what kind of value it is, as Hasura's messages do. */
+/** Names the kind of a value, as in Hasura's messages. */
 export function describe (given: Given): string {
   return given.kind === 'JSON' ? String(jsonTypes[jsonType(given.value)]) : literals[given.kind]
 }
@@ -57,14 +57,14 @@ export function toJson (given: Given, variables: Variables): unknown {
   }
 }
 
-/** The elements of a list, or undefined if the value is none. */
+/** The elements of a list, or undefined if the value is not a list. */
 export function elementsOf (given: Given): Given[] | undefined {
   if (given.kind === Kind.LIST) return [...given.values]
   if (given.kind !== 'JSON' || !Array.isArray(given.value)) return undefined
   return given.value.map((value: unknown) => ({ kind: 'JSON', value }))
 }
 
-/** The fields of an object, or undefined if the value is none. */
+/** The fields of an object, or undefined if the value is not an object. */
 export function fieldsOf (given: Given): Map<string, Given> | undefined {
   if (given.kind === Kind.OBJECT) return new Map(given.fields.map(({ name, value }) => [name.value, value]))
   if (given.kind !== 'JSON' || jsonType(given.value) !== 'Object') return undefined

@@ -68,7 +68,7 @@ export function createGraphqlServer (
     return `[${answers.join()}]`
   }
 
-  // The status is always 200: Hasura reports GraphQL errors in the body alone.
+  // The status is always 200: Hasura reports GraphQL errors only in the body.
   server.post<{ Body?: string }>('/v1/graphql', async ({ headers, body = '' }, reply) => {
     const cookies: string[] = []
     let session: Session | undefined

@@ -21,7 +21,7 @@ function complete (value: unknown, type: GraphQLOutputType, fields: Selected[], 
 function resolve (
   field: GraphQLField<unknown, unknown>, source: unknown, { args, fields }: Selected, schema: GraphQLSchema
 ): unknown {
-  // The schema is all that the resolvers of graphql-js read of their last argument.
+  // The resolvers of graphql-js read only the schema from their last argument.
   const value: unknown = field.resolve?.(source, args, undefined, { schema } as GraphQLResolveInfo)
   return complete(value, field.type, fields, schema)
 }

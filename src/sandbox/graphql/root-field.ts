@@ -3,7 +3,7 @@ import type { Session } from '../auth/authenticate.ts'
 import type { SqlConnection } from '../database/sql-connection.ts'
 import type { Selected } from '../database/select.ts'
 
-/** What a root field runs with. */
+/** The context in which a root field runs. */
 export interface RootContext {
   session: Session
   headers: IncomingHttpHeaders

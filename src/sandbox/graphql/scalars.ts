@@ -17,7 +17,7 @@ function scientific (number: number): string {
   return `${mantissa.includes('.') ? mantissa : `${mantissa}.0`}e${exponent.replace('+', '')}`
 }
 
-/** Reads a number as an integer of so many bits: 2, 2.0 and 2e0 are the same. */
+/** Reads a number as an integer of a given number of bits: 2, 2.0 and 2e0 are the same. */
 function toInteger (digits: string, bits: number, path: string): bigint {
   const number = Number(digits)
   const bound = 2n ** BigInt(bits - 1)

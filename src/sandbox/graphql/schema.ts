@@ -18,7 +18,7 @@ function rootType (name: string, fields: RootFields): string {
   return define('type', name, Object.entries(fields).map(([name, { sdl }]) => name + sdl))
 }
 
-/** Makes the schema of a role. What its permissions leave out does not exist there. */
+/** Makes the schema of a role. It contains only what the permissions of the role allow. */
 export function createRoleSchema (
   tables: TrackedTable[], { actions, types, scalars }: Metadata, role: string, callAction: CallAction
 ): RoleSchema {
@@ -37,7 +37,7 @@ export function createRoleSchema (
   const used = tables.flatMap(({ columns }) => columns.map(({ type }) => scalarNamed(type)))
   const custom = new Set([...scalars, ...used])
   for (const { name } of specifiedScalarTypes) custom.delete(name)
-  // Hasura allows an input without fields, if a permission presets all columns: such a schema is not valid.
+  // If a permission presets all columns, Hasura's input type has no fields, which graphql-js considers invalid.
   const options = { assumeValid: true, assumeValidSDL: true }
   const complete = buildASTSchema(parse([
     ...Array.from(custom, name => `scalar ${name}`), types, tableSdl(tables, role),

@@ -70,7 +70,7 @@ function relationshipFields (table: TrackedTable, role: string): string[] {
       const aggregate = select?.allow_aggregations ? [`${name}_aggregate${args}: ${type}_aggregate!`] : []
       return [`${name}${args}: [${type}!]!`, ...aggregate]
     }
-    // A filter may hide the row that the foreign key promises.
+    // A filter may hide the row that the foreign key refers to.
     const isUnfiltered = Object.keys(select?.filter ?? {}).length === 0
     const isCertain = isUnfiltered && table.columns.some(column => column.name === from && column.notNull)
     return [`${name}: ${type}${isCertain ? '!' : ''}`]
@@ -128,8 +128,8 @@ export function changeArguments (table: TrackedTable, role: string): string {
 /**
  * Writes the types of the tables as one role sees them.
  *
- * Directives say how a value is read where its type does not tell: `@column` and `@columns` as one or several values of
- * a column of a PostgreSQL type, `@notNull` that it may be left out but not be null.
+ * Directives say how a value is read if its type is not enough. `@column` and `@columns`: one or several values of a
+ * column of a PostgreSQL type. `@notNull`: the value may be omitted, but must not be null.
  *
  * @returns SDL, which may also define types that the role does not reach
  */

@@ -57,7 +57,7 @@ export function readActionDeclarations (file: string): ActionDeclarations {
         if (field === undefined) continue
         const preset = field.args.find(({ defaultValue }) => defaultValue !== undefined)
         if (preset === undefined) return { kind, field }
-        // Hasura's CLI drops it without a word.
+        // Hasura's CLI drops it silently.
         throw new Error(`The sandbox does not support the default value of ${action}(${preset.name}) in ${file}`)
       }
       throw new Error(`The action ${action} is not declared in ${file}`)

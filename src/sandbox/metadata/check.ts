@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** Whether a value says nothing: Hasura's export also writes settings that nobody has set. */
+/** Whether a value is empty. Hasura's export also writes settings that were never set. */
 export function isEmpty (value: unknown): boolean {
   if (typeof value === 'object' && value !== null) return Object.values(value).every(isEmpty)
   return value === undefined || value === null || value === false || value === ''

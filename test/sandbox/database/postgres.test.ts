@@ -120,7 +120,7 @@ t.test('a PostgreSQL server', { skip: noServer }, async (t) => {
     const server = `PostgreSQL at ${String(new URL(url).searchParams.get('host'))}:5432, which SANDBOX_DATABASE_URL names,`
     const table: Array<[string, string]> = [
       [change({ password: 'secret' }), `${server} refuses the connection: password authentication failed for user "postgres"`],
-      [change({ password: '' }), `${server} asks for a password, and the URL has none`],
+      [change({ password: '' }), `${server} requires a password, but the URL has none`],
       [change({ username: 'nobody', password: 'secret' }),
         `${server} refuses the connection: password authentication failed for user "nobody"`],
       [change({ pathname: 'nowhere' }), `${server} refuses the connection: database "nowhere" does not exist`]

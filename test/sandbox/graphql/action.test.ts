@@ -1,4 +1,6 @@
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import { once } from 'node:events'
+import { request } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
@@ -9,6 +11,7 @@ import { projectWith } from '../../support/project.ts'
 import { sandbox } from '../../support/sandbox.ts'
 import { failure, serverOf, settings } from '../../support/service.ts'
 
+const admin = { 'x-hasura-admin-secret': settings.HASURA_GRAPHQL_ADMIN_SECRET }
 const graphql = `
 type Mutation { Hook(text: String!, number: Int, list: [String!]): Output }
 type Mutation { Strict: Output! }
@@ -41,7 +44,7 @@ const forwarding = '      forward_client_headers: true'
 const yaml = [
   'actions:', ...['Hook', 'Strict', 'Many', 'Typed', 'Find', 'Nested', 'Inputs'].map(name => entry(name)),
   entry('Slow', '      timeout: 1'), entry('Forwarding', forwarding),
-  entry('Choosing', `${forwarding}\n      ignored_client_headers: [Content-Length, Content-Type, Connection, Host, X-Client]`),
+  entry('Choosing', `${forwarding}\n      ignored_client_headers: [X-Client]`),
   'custom_types:',
   '  enums: [{ name: Colour }]',
   '  input_objects: [{ name: Filter }]',
@@ -155,6 +158,42 @@ onEachDatabase('actions', async (t, database) => {
     t.notOk('x-client' in headers)
   })
 
+  t.test('forward no header of the client\'s connection, whatever the list says', async (t) => {
+    const send = async (query: string, headers: Record<string, string>): Promise<unknown> => {
+      const body = JSON.stringify({ query }).padEnd(64)
+      const client = request(`${hasuraUrl}/v1/graphql`, {
+        method: 'POST',
+        headers: { ...admin, 'x-client': 'yes', ...headers }
+      })
+      const response = once(client, 'response')
+      if ('expect' in headers) await once(client, 'continue')
+      client.write(body.slice(0, 9))
+      client.end(body.slice(9))
+      const [message] = await response as [IncomingMessage]
+      return json(message)
+    }
+    // Without Content-Length, the body is chunked.
+    const table: Array<Record<string, string>> = [
+      {},
+      { expect: '100-continue' },
+      { 'content-length': '64' },
+      { connection: 'close' },
+      { 'connection': 'x-client, keep-alive', 'keep-alive': 'timeout=5' },
+      { connection: 'upgrade', upgrade: 'h2c' }
+    ]
+    for (const action of ['Forwarding', 'Choosing']) {
+      for (const headers of table) {
+        const title = `${action} ${JSON.stringify(headers)}`
+        t.strictSame(await send(`mutation { ${action} { id } }`, headers), { data: { [action]: { id: 1 } } }, title)
+        const [{ headers: sent } = { headers: {} as IncomingHttpHeaders }] = received.splice(0)
+        t.equal(sent.host, new URL(hook).host, title)
+        t.match(sent, { 'connection': 'keep-alive', 'content-length': /^\d+$/, 'x-hasura-action-secret': 'secret-of-the-hook' }, title)
+        const others = ['expect', 'keep-alive', 'transfer-encoding', 'upgrade']
+        t.strictSame(Object.keys(sent).filter(name => others.includes(name)), [], title)
+      }
+    }
+  })
+
   t.test('leave out optional arguments that are not given, and pass null on', async (t) => {
     respond(200, '{"id":1}')
     const inputs: Array<[args: string, input: object]> = [
@@ -205,7 +244,7 @@ onEachDatabase('actions', async (t, database) => {
     respond(200, '{"id":12345678901234567890,"output":{"text":"x","more":1},"outputs":[{"id":"y"},{}],"scores":[1.50],"colour":"BLUE"}')
     const response = await fetch(`${hasuraUrl}/v1/graphql`, {
       method: 'POST',
-      headers: { 'x-hasura-admin-secret': settings.HASURA_GRAPHQL_ADMIN_SECRET },
+      headers: admin,
       body: JSON.stringify({ query: selection })
     })
     t.equal(await response.text(), '{"data":{"Nested":{"id":12345678901234567890,"o":{"__typename":"Output","text":"x"},'
@@ -300,7 +339,7 @@ onEachDatabase('actions', async (t, database) => {
     const cookies = async (query: string): Promise<string[]> => {
       const response = await fetch(`${hasuraUrl}/v1/graphql`, {
         method: 'POST',
-        headers: { 'x-hasura-admin-secret': settings.HASURA_GRAPHQL_ADMIN_SECRET },
+        headers: admin,
         body: JSON.stringify({ query })
       })
       t.notOk(response.headers.has('x-other'))

@@ -38,7 +38,8 @@ function listOf (item: GraphQLInputType, read: Reader): Reader {
     if (isNull(given)) throw invalidInput('expected a list, but found null', path)
     return (elementsOf(given) ?? [given]).map((element, index) => {
       const at = `${path}[${index}]`
-      return read(resolveVariable(element, item, false, at, context), at, context)
+      const resolved = resolveVariable(element, item, false, at, context)
+      return isNull(resolved) && !isNonNullType(item) ? null : read(resolved, at, context)
     })
   }
 }

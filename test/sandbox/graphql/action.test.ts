@@ -23,11 +23,13 @@ type Mutation { Typed(at: [timestamptz!]): Typed }
 type Query { Find(id: Int!): Output }
 type Query { Nested: Nested! }
 type Mutation { Inputs(float: Float, id: ID, flag: Boolean, colour: Colour, filter: Filter, filters: [Filter!]!, any: jsonb): Output }
+type Mutation { Lists(texts: [String], numbers: [Int]!, rows: [[Int!]], colours: [Colour], anys: [jsonb], lists: [Nullable]): Output }
 type Output { id: Int! text: String }
 type Typed { key: uuid! at: timestamptz }
 type Nested { id: Int! output: Output! outputs: [Output!]! scores: [Float!] colour: Colour }
 enum Colour { RED GREEN }
 input Filter { name: String! colour: Colour and: [Filter!] }
+input Nullable { texts: [String] lists: [Nullable] }
 `
 const entry = (name: string, more = ''): string => `
   - name: ${name}
@@ -42,12 +44,12 @@ ${more}
 
 const forwarding = '      forward_client_headers: true'
 const yaml = [
-  'actions:', ...['Hook', 'Strict', 'Many', 'Typed', 'Find', 'Nested', 'Inputs'].map(name => entry(name)),
+  'actions:', ...['Hook', 'Strict', 'Many', 'Typed', 'Find', 'Nested', 'Inputs', 'Lists'].map(name => entry(name)),
   entry('Slow', '      timeout: 1'), entry('Forwarding', forwarding),
   entry('Choosing', `${forwarding}\n      ignored_client_headers: [X-Client]`),
   'custom_types:',
   '  enums: [{ name: Colour }]',
-  '  input_objects: [{ name: Filter }]',
+  '  input_objects: [{ name: Filter }, { name: Nullable }]',
   '  objects: [{ name: Output }, { name: Typed }, { name: Nested }]'
 ].join('\n')
 
@@ -209,6 +211,33 @@ onEachDatabase('actions', async (t, database) => {
       t.strictSame(await user(`mutation { Inputs(${args}) { id } }`), { data: { Inputs: { id: 1 } } }, args)
       t.strictSame(received.splice(0).map(({ body }) => (body as { input: object }).input), [input], args)
     }
+  })
+
+  t.test('pass on null in a list only if its elements are nullable', async (t) => {
+    const inputs: Array<[args: string, input: object]> = [
+      ['texts: ["a", null], numbers: [1, null]', { texts: ['a', null], numbers: [1, null] }],
+      ['texts: null, numbers: []', { texts: null, numbers: [] }],
+      ['numbers: 1, rows: [[1], null, []]', { numbers: [1], rows: [[1], null, []] }],
+      ['numbers: [], colours: [RED, null], anys: [null, 1]', { numbers: [], colours: ['RED', null], anys: [null, 1] }],
+      ['numbers: [], lists: [null, { texts: [null], lists: [null, { texts: null }] }]',
+        { numbers: [], lists: [null, { texts: [null], lists: [null, { texts: null }] }] }]
+    ]
+    for (const [args, input] of inputs) {
+      t.strictSame(await user(`mutation { Lists(${args}) { id } }`), { data: { Lists: { id: 1 } } }, args)
+      t.strictSame(received.splice(0).map(({ body }) => (body as { input: object }).input), [input], args)
+    }
+    const query = `mutation ($texts: [String], $rows: [[Int!]], $text: String, $lists: [Nullable]) {
+      a: Lists(texts: $texts, numbers: [], rows: $rows, lists: $lists) { id }
+      b: Lists(texts: [$text], numbers: []) { id }
+    }`
+    const variables = { texts: [null, 'a'], rows: [null, [1]], text: null, lists: [null, { texts: [null] }] }
+    t.strictSame(await graphql(query, { variables, headers: admin }), { data: { a: { id: 1 }, b: { id: 1 } } })
+    const { text, ...lists } = variables
+    t.strictSame(received.splice(0).map(({ body }) => (body as { input: object }).input),
+      [{ ...lists, numbers: [] }, { texts: [text], numbers: [] }])
+    t.match(await user('mutation { Lists(numbers: [], rows: [[1, null]]) { id } }'), {
+      errors: [{ message: 'expected a 32-bit integer for type \'Int\', but found null' }]
+    })
   })
 
   t.test('refuse arguments in Hasura\'s words', async (t) => {

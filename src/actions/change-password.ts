@@ -14,7 +14,7 @@ type User = UserOfCallerQuery['user'][number]
 
 /** `ChangePassword`: verifies the current password, stores the new one, ends all sessions and starts a new one. */
 export async function changePassword (fastify: FastifyInstance): Promise<void> {
-  const { digest, hasura, isCommonPassword, jwt, password: passwords, sessions } = fastify
+  const { digest, hasura, jwt, password: passwords, refuseCommonPassword, sessions } = fastify
 
   async function findUser (caller: Caller, request: FastifyRequest): Promise<User> {
     const variables = { caller: callerAt(caller, new Date().toISOString()) }
@@ -49,8 +49,8 @@ export async function changePassword (fastify: FastifyInstance): Promise<void> {
       const user = await findUser(caller, request)
       const { id, email } = user
       request.attempt.userId = id
-      const isCommon = (password: string): boolean => isCommonPassword(password, email)
-      const fresh = normalizeNewPassword(input.new_password, isCommon, 'input.new_password')
+      const fresh = normalizeNewPassword(input.new_password, 'input.new_password')
+      refuseCommonPassword(fresh, email)
 
       await limit(passwordAttemptLimits(fastify, digest(email), request))
       const slot = passwords.admit(request.callerGone)

@@ -6,6 +6,7 @@ import { UpdatePasswordDocument, UserByEmailDocument } from '../generated/operat
 import type { UserByEmailQuery } from '../generated/operations.ts'
 import { registerAction } from '../http/register-action.ts'
 import { passwordAttemptLimits } from '../password/attempt-limits.ts'
+import type { PasswordSlot } from '../password/password.ts'
 import { normalizePassword } from '../password/policy.ts'
 import { jsonWebToken } from '../sessions/sessions.ts'
 
@@ -19,9 +20,11 @@ export async function login (fastify: FastifyInstance): Promise<void> {
    * Replaces a hash of other parameters than today's, if it is still the one that was verified: a new password, or a
    * hash that locks the user out, must stay. A failure is logged: the login has succeeded already.
    */
-  async function renewHash (user: User, hash: () => Promise<string>, request: FastifyRequest): Promise<void> {
+  async function renewHash (
+    user: User, slot: PasswordSlot, password: string, request: FastifyRequest
+  ): Promise<void> {
     try {
-      const variables = { id: user.id, verified_hash: user.password, new_hash: await hash() }
+      const variables = { id: user.id, verified_hash: user.password, new_hash: await slot.hash(password) }
       await hasura.request(UpdatePasswordDocument, variables, request)
     } catch (error) {
       // Too busy, or the caller has disconnected: the next login does it.
@@ -52,7 +55,7 @@ export async function login (fastify: FastifyInstance): Promise<void> {
         request.attempt.userId = user.id
         const tokens = await signIn(user, request, reply)
         // After the tokens, which reject an id that JSON has rounded: the write must not hit another user.
-        if (tokens !== undefined && verdict.needsRehash) await renewHash(user, async () => slot.hash(password), request)
+        if (tokens !== undefined && verdict.needsRehash) await renewHash(user, slot, password, request)
         return tokens
       }
       try {

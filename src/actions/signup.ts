@@ -16,7 +16,7 @@ const windowSeconds = 3600
 
 /** `Signup`: hashes the password, creates the user, answers with the created user. */
 export async function signup (fastify: FastifyInstance): Promise<void> {
-  const { clientAddress, config, digest, hasura, isCommonPassword, password: passwords } = fastify
+  const { clientAddress, config, digest, hasura, password: passwords, refuseCommonPassword } = fastify
 
   /** Created users and taken emails count: both tell the caller something. Without an address there is no limit. */
   function limits (request: FastifyRequest): LimitRule[] {
@@ -57,7 +57,8 @@ export async function signup (fastify: FastifyInstance): Promise<void> {
     output: { id: { type: 'integer' }, email: { type: 'string' }, password: { type: 'string' } },
     async handler (input, { request, limit }) {
       const email = normalizeEmail(input.email)
-      const password = normalizeNewPassword(input.password, plain => isCommonPassword(plain, email))
+      const password = normalizeNewPassword(input.password)
+      refuseCommonPassword(password, email)
       request.attempt.account = digest(email)
 
       await limit(limits(request))

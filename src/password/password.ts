@@ -19,7 +19,7 @@ export interface Verdict {
 }
 
 /** A slot in the queue of hashes. Release it when no further hash is needed. */
-interface PasswordSlot {
+export interface PasswordSlot {
   /**
    * Hashes with Argon2id at the configured parameters and a random salt.
    *

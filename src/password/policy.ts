@@ -42,12 +42,9 @@ export function normalizePassword (input: string, field = 'input.password'): str
 /**
  * Normalises a password that a user chooses. There are no composition rules (NIST SP 800-63B-4, section 3.1.1.2).
  *
- * @param isCommon - whether the normalised password is one that attackers try first
  * @throws ActionError `validation-failed` if it is malformed; `weak-password`, whose message names the rule
  */
-export function normalizeNewPassword (
-  input: string, isCommon: (password: string) => boolean, field = 'input.password'
-): string {
+export function normalizeNewPassword (input: string, field = 'input.password'): string {
   const password = compose(input, field)
   if (password === undefined) {
     throw new ActionError('weak-password', `The password must have at most ${maxLength} characters`)
@@ -55,6 +52,5 @@ export function normalizeNewPassword (
   if (countCodePoints(password) < minLength) {
     throw new ActionError('weak-password', `The password must have at least ${minLength} characters`)
   }
-  if (!isCommon(password)) return password
-  throw new ActionError('weak-password', 'The password must not be a common password, the email or a part of the email')
+  return password
 }

@@ -20,13 +20,10 @@ async function cleanUp (fastify: FastifyInstance): Promise<void> {
   }
 
   // Jittered, so that replicas that started together do not all run at once.
-  const schedule = (): NodeJS.Timeout => setTimeout(() => {
-    deleteStale()
-      .catch((error: unknown) => { log.warn({ err: error }, 'old sessions could not be deleted') })
-      .finally(() => { timer = schedule() })
+  const timer = setInterval(() => {
+    deleteStale().catch((error: unknown) => { log.warn({ err: error }, 'old sessions could not be deleted') })
   }, pauseMilliseconds * (0.5 + Math.random())).unref()
-  let timer = schedule()
-  fastify.addHook('onClose', async () => { clearTimeout(timer) })
+  fastify.addHook('onClose', async () => { clearInterval(timer) })
 }
 
 export default fp(cleanUp, { name: 'session-clean-up', fastify: '5.x', dependencies: ['hasura', 'sessions'] })

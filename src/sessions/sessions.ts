@@ -31,7 +31,9 @@ interface Sessions {
   read: (text: string | undefined) => RefreshToken | undefined
   /** An access token that names the session, without a refresh token: the client keeps the one that it has. */
   answerAccess: (user: TokenUserFragment, sessionId: string) => JsonWebToken
-  /** The same with the refresh token, which goes into the answer or, with `REFRESH_COOKIE=on`, into the cookie. */
+  /** Adds the refresh token to the answer or, with `REFRESH_COOKIE=on`, to the cookie. */
+  addRefreshToken: (answer: JsonWebToken, token: RefreshToken, reply: FastifyReply) => JsonWebToken
+  /** Both. */
   answer: (user: TokenUserFragment, token: RefreshToken, reply: FastifyReply) => JsonWebToken
 }
 
@@ -85,6 +87,12 @@ function createSessions ({ config, jwt }: FastifyInstance, secret: string): Sess
   const answerAccess: Sessions['answerAccess'] = (user, sessionId) => (
     { token: jwt.sign(user, sessionId), expires_in: config.ACCESS_TOKEN_TTL_SECONDS, session_id: sessionId }
   )
+  const addRefreshToken: Sessions['addRefreshToken'] = (answer, token, reply) => {
+    const refreshToken = refreshTokens.encode(token)
+    if (config.REFRESH_COOKIE === 'off') return { ...answer, refresh_token: refreshToken }
+    setRefreshCookie(reply, refreshToken, token.expiresAt)
+    return answer
+  }
 
   return {
     create (userId, request) {
@@ -113,13 +121,8 @@ function createSessions ({ config, jwt }: FastifyInstance, secret: string): Sess
       return token !== undefined && token.expiresAt * 1000 > Date.now() ? token : undefined
     },
     answerAccess,
-    answer (user, token, reply) {
-      const refreshToken = refreshTokens.encode(token)
-      const access = answerAccess(user, token.sessionId)
-      if (config.REFRESH_COOKIE === 'off') return { ...access, refresh_token: refreshToken }
-      setRefreshCookie(reply, refreshToken, token.expiresAt)
-      return access
-    }
+    addRefreshToken,
+    answer: (user, token, reply) => addRefreshToken(answerAccess(user, token.sessionId), token, reply)
   }
 }
 

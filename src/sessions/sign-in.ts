@@ -47,10 +47,9 @@ async function signIn (fastify: FastifyInstance): Promise<void> {
     if (sessions === undefined) return { token: jwt.sign(user) }
     const session = sessions.create(user.id, request)
     // Made before the session is stored: it rejects an id that JSON has rounded.
-    const answer = sessions.answer(user, firstToken(session), reply)
-    if (await start(session, user.password, request)) return answer
-    void reply.removeHeader('set-cookie')
-    return undefined
+    const access = sessions.answerAccess(user, session.id)
+    if (!await start(session, user.password, request)) return undefined
+    return sessions.addRefreshToken(access, firstToken(session), reply)
   })
 }
 

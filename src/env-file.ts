@@ -6,8 +6,11 @@ import type { Environment } from './config.ts'
 /** Stands for a # that belongs to a value while `parseEnv` runs. */
 const hashPlaceholder = '\u0001'
 
-/** A quoted value with text after its closing mark, or without a closing mark. `parseEnv` accepts both. */
-const brokenQuotes = /^[ \t]*(?:export +)?([\w.-]+)[ \t]*=[ \t]*(["'`])(?:(?!\2)[^])*(?:\2[ \t]*[^\s#]|$(?![^]))/m
+/**
+ * A quoted value. The last group is its closing mark: undefined if there is none, or if text follows it. `parseEnv`
+ * accepts both.
+ */
+const quotedValue = /^[ \t]*(?:export +)?([\w.-]+)[ \t]*=[ \t]*(["'`])(?:(?!\2)[^])*(\2(?![ \t]*[^\s#]))?/gm
 
 function parseEnvFile (bytes: Uint8Array): Environment {
   let text
@@ -17,7 +20,8 @@ function parseEnvFile (bytes: Uint8Array): Environment {
   } catch {
     throw new ConfigError('.env', 'is not in UTF-8: save it in that encoding')
   }
-  const [, broken] = brokenQuotes.exec(text) ?? []
+  // From value to value: a line inside a value may look like a broken one.
+  const [, broken] = [...text.matchAll(quotedValue)].find(([, , , closingMark]) => closingMark === undefined) ?? []
   if (broken !== undefined) {
     throw new ConfigError('.env', `has broken quotation marks in the value of ${broken}: put the value in single quotes`)
   }

@@ -36,6 +36,10 @@ t.test('values are read as docker compose reads them', async (t) => {
     ['A="a#b\\nc" # a comment', 'a#b\nc'],
     ['A=\'{"type":"HS256","key":"it\\"s"}\'', '{"type":"HS256","key":"it\\"s"}'],
     ['A=\'two\nlines of#text\'', 'two\nlines of#text'],
+    ['A="line1\nMIIabc="', 'line1\nMIIabc='],
+    ['A="line1\nMIIabc=="  # a comment', 'line1\nMIIabc=='],
+    ['A=\'line1\nB="b" c\nMIIabc=\'', 'line1\nB="b" c\nMIIabc='],
+    ['A=`line1\nB="b\n\'=`', 'line1\nB="b\n\'='],
     ['export A=\'a\'', 'a'],
     ['# B="x" y\nA=a', 'a'],
     ['A=it\'s "quoted"', 'it\'s "quoted"'],
@@ -63,6 +67,9 @@ t.test('a file that would be misread is refused with one line that says what to 
     ['KEY=\'it\'s\'\n', quotes('KEY')],
     ['KEY="abc"def\n', quotes('KEY')],
     ['KEY="abc\nB="def"\n', quotes('KEY')],
+    ['KEY="abc\nMIIabc="def\n', quotes('KEY')],
+    ['A="line1\nMIIabc="\nKEY="abc" def\n', quotes('KEY')],
+    ['A="line1\nMIIabc="\nKEY="abc\n', quotes('KEY')],
     [Buffer.from('\uFEFFA=1\n', 'utf16le'), '.env is not in UTF-8: save it in that encoding'],
     [Buffer.from('A=é\n', 'latin1'), '.env is not in UTF-8: save it in that encoding']
   ]

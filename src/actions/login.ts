@@ -49,7 +49,9 @@ export async function login (fastify: FastifyInstance): Promise<void> {
         const { user: [user] } = await hasura.request(UserByEmailDocument, { email }, request)
         // Also without a user: an unknown email takes as long as a wrong password.
         const verdict = await slot.verify(password, user?.password, input.password)
-        if (verdict.unreadable) request.log.error({ userId: user?.id }, 'the stored password hash cannot be read')
+        if (verdict.unreadable !== undefined) {
+          request.log.error({ err: verdict.unreadable, userId: user?.id }, 'the stored password hash cannot be read')
+        }
         if (user === undefined || !verdict.matches || user.disabled_at !== null) throw invalidCredentials()
 
         request.attempt.userId = user.id

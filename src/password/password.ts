@@ -14,8 +14,11 @@ export interface Verdict {
   matches: boolean
   /** Whether the hash was made with another algorithm or other parameters than today's. */
   needsRehash: boolean
-  /** Whether the hash is malformed, of an unknown algorithm, or costs more than this service runs. */
-  unreadable: boolean
+  /**
+   * Why the stored hash could not be verified: it is malformed, of an unknown algorithm, costs more than this service
+   * runs, or the library has thrown. Undefined if it was verified, or there is none. It never contains the hash.
+   */
+  unreadable: Error | undefined
 }
 
 /** A slot in the queue of hashes. Release it when no further hash is needed. */
@@ -107,24 +110,25 @@ async function password (fastify: FastifyInstance): Promise<void> {
     })
   }
 
-  async function verifyDecoy (plain: string, storedHash: string | undefined): Promise<Verdict> {
+  async function verifyDecoy (plain: string, unreadable?: Error): Promise<Verdict> {
     await threads.call('verifyArgon2', decoy, plain)
-    return { matches: false, needsRehash: false, unreadable: storedHash !== undefined }
+    return { matches: false, needsRehash: false, unreadable }
   }
 
   async function verify (plain: string, storedHash: string | undefined, asSent: string): Promise<Verdict> {
-    const verifyStored = storedHash === undefined ? undefined : readStoredHash(storedHash)
-    if (storedHash === undefined || verifyStored === undefined) return verifyDecoy(plain, storedHash)
+    if (storedHash === undefined) return verifyDecoy(plain)
+    const verifyStored = readStoredHash(storedHash)
+    if (verifyStored === undefined) return verifyDecoy(plain, new Error('the hash has an unknown form or too high a cost'))
     const needsRehash = !storedHash.startsWith(prefix)
     try {
       // Today's hashes are of the normalised password. Another system may have hashed the other form.
       const matches = await verifyStored(plain, threads)
         || (needsRehash && asSent !== plain && await verifyStored(asSent, threads))
-      return { matches, needsRehash, unreadable: false }
+      return { matches, needsRehash, unreadable: undefined }
     } catch (error) {
       if (!(error instanceof CallError)) throw error
       // The format is right, but the library refuses the hash before it does any work.
-      return verifyDecoy(plain, storedHash)
+      return verifyDecoy(plain, error)
     }
   }
 

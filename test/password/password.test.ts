@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { hash as argon2 } from '@node-rs/argon2'
 import Fastify from 'fastify'
 import t from 'tap'
@@ -40,8 +41,8 @@ t.test('a hash is Argon2id at the configured parameters, salted, and verifies', 
   const [first, second] = [await hash('a-password'), await hash('a-password')]
   t.match(first, /^\$argon2id\$v=19\$m=32,t=3,p=2\$[\w+/]{22}\$[\w+/]{43}$/)
   t.not(first, second)
-  t.strictSame(await verify('a-password', first), { matches: true, needsRehash: false, unreadable: false })
-  t.match(await verify('another', first), { matches: false, unreadable: false })
+  t.strictSame(await verify('a-password', first), { matches: true, needsRehash: false, unreadable: undefined })
+  t.match(await verify('another', first), { matches: false, unreadable: undefined })
 })
 
 t.test('the whole password counts: case, spaces, NUL and every character up to the last', async (t) => {
@@ -66,30 +67,44 @@ t.test('a hash of other parameters or of another variant needs a rehash', async 
   ]
   for (const [options, needsRehash] of table) {
     const stored = await argon2('a-password', options)
-    t.strictSame(await verify('a-password', stored), { matches: true, needsRehash, unreadable: false }, stored)
+    t.strictSame(await verify('a-password', stored), { matches: true, needsRehash, unreadable: undefined }, stored)
   }
   const reordered = (await argon2('a-password', cost)).replace('m=8,t=1,p=1', 't=1,p=1,m=8')
-  t.strictSame(await verify('a-password', reordered), { matches: true, needsRehash: true, unreadable: false })
+  t.strictSame(await verify('a-password', reordered), { matches: true, needsRehash: true, unreadable: undefined })
 })
 
 t.test('without a hash, or with an unreadable one, no password matches, and the work is that of one hash', async (t) => {
   const { verify, hold, release } = await passwords(t)
   const salt = 'c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA'
-  const table = [
-    '', 'a-password', '$argon2id$', '$2b$10$abcdefghijklmnopqrstuv', `$argon2id$v=19$m=262145,t=1,p=1$${salt}`,
+  const form = { message: 'the hash has an unknown form or too high a cost', cause: undefined }
+  const failed = (cause: RegExp) => ({ message: 'the hash failed', cause: { message: cause } })
+  const table: Array<[stored: string | undefined, reason: object | undefined]> = [
+    [undefined, undefined],
+    ['', form],
+    ['a-password', form],
+    ['$argon2id$', form],
+    ['$2b$10$abcdefghijklmnopqrstuv', form],
+    [`$argon2id$v=19$m=262145,t=1,p=1$${salt}`, form],
     // Well formed, but refused by the libraries.
-    `$argon2id$v=19$m=0,t=1,p=1$${salt}`, `$argon2id$v=19$m=8,t=0,p=1$${salt}`, `$argon2id$v=19$m=8,t=1,p=2$${salt}`,
-    `$argon2id$v=19$m=8,t=1,p=0$${salt}`, `$argon2id$v=19$m=08,t=1,p=1$${salt}`, `$scrypt$ln=20,r=1,p=1$${salt}`
+    [`$argon2id$v=19$m=0,t=1,p=1$${salt}`, failed(/^Memory cost is too small$/)],
+    [`$argon2id$v=19$m=8,t=0,p=1$${salt}`, failed(/^Time cost is too small$/)],
+    [`$argon2id$v=19$m=8,t=1,p=2$${salt}`, failed(/^Memory cost is too small$/)],
+    [`$argon2id$v=19$m=8,t=1,p=0$${salt}`, failed(/./)],
+    [`$argon2id$v=19$m=08,t=1,p=1$${salt}`, failed(/^Decoding failed$/)],
+    [`$scrypt$ln=20,r=1,p=1$${salt}`, failed(/^Invalid scrypt params: /)]
   ]
-  for (const stored of [undefined, ...table]) {
+  for (const [stored, reason] of table) {
     hold()
     let isDone = false
     const verifying = verify('a-password', stored).finally(() => { isDone = true })
     await new Promise((resolve) => { setImmediate(resolve) })
     t.notOk(isDone, 'it waits for a thread')
     release()
-    const unreadable = stored !== undefined
-    t.strictSame(await verifying, { matches: false, needsRehash: false, unreadable }, String(stored))
+    const { unreadable, ...verdict } = await verifying
+    t.strictSame(verdict, { matches: false, needsRehash: false }, String(stored))
+    if (reason === undefined) t.equal(unreadable, undefined)
+    else t.match(unreadable, reason, String(stored))
+    t.notMatch(inspect(unreadable), salt, 'the reason does not contain the hash')
   }
 })
 

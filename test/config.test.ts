@@ -168,7 +168,7 @@ t.test('a webhook that others can reach needs the action secret', async (t) => {
   }
 })
 
-t.test('settings that may surprise are a warning', async (t) => {
+t.test('settings that may surprise cause a warning', async (t) => {
   const { ACTION_SECRET } = settings
   const metrics = 'METRICS_PORT is ignored: Kubernetes set it for the Service metrics. Set it to a port number to serve metrics'
   const list = (name: string) => `${name}S is set: Hasura uses it instead of ${name}, which must be one of its entries`

@@ -46,7 +46,7 @@ t.test('every spelling of one mailbox becomes the same email', async (t) => {
   }
 })
 
-t.test('what is not one mailbox is refused', async (t) => {
+t.test('input that is not exactly one mailbox is refused', async (t) => {
   const between = (characters: string): string[] => (
     Array.from(characters).flatMap(character => [`a${character}b@c.test`, `ab@c${character}d.test`])
   )
@@ -79,7 +79,7 @@ t.test('what is not one mailbox is refused', async (t) => {
   }
 })
 
-t.test('an email has at most 254 characters after everything else', async (t) => {
+t.test('an email has at most 254 characters after normalisation', async (t) => {
   const accepted = [
     `${'a'.repeat(250)}@b.c`, `${' '.repeat(20_000)}a@b.c${' '.repeat(20_000)}`, `${'😀'.repeat(250)}@b.c`,
     // NFC makes one character out of four, and no combination is denser.
@@ -94,7 +94,7 @@ t.test('an email has at most 254 characters after everything else', async (t) =>
   for (const input of refused) t.throws(() => normalizeEmail(input), tooLong, title(input))
 })
 
-t.test('no character of Unicode is denser than the bound on raw length assumes', async (t) => {
+t.test('no Unicode character exceeds the ratio that the limit on raw length assumes', async (t) => {
   let max = 0
   for (let code = 0; code <= 0x10ffff; code++) {
     const character = String.fromCodePoint(code)

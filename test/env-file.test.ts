@@ -52,7 +52,7 @@ t.test('values are read as docker compose reads them', async (t) => {
   }
 })
 
-t.test('a byte order mark and line ends of Windows are no part of a name or a value', async (t) => {
+t.test('a byte order mark and Windows line endings are not part of a name or a value', async (t) => {
   t.strictSame(read(t, '\uFEFFA=1\r\nB=\'2\'\r\n'), { A: '1', B: '2' })
 })
 

@@ -208,7 +208,7 @@ t.test('it reads a .env file, and variables of the process win unless they are e
   t.equal((await fetch(`${url}/login`, { method: 'POST' })).status, 401)
 })
 
-t.test('a .env file that would be misread is one line, and the exit code is 1', { buffered: true }, async (t) => {
+t.test('a .env file that would be misread is reported in one line, and the exit code is 1', { buffered: true }, async (t) => {
   const cwd = temporaryFolder(t)
   writeFileSync(join(cwd, '.env'), 'HASURA_GRAPHQL_JWT_SECRET="{"type":"HS256","key":"hunter2"}"')
   const { child, stderr } = start(t, {}, cwd)
@@ -218,7 +218,7 @@ t.test('a .env file that would be misread is one line, and the exit code is 1', 
   t.equal(await stderr, `.env ${problem}\n`)
 })
 
-t.test('each mistake of the operator is one line, and the exit code is 1', { buffered: true }, async (t) => {
+t.test('each mistake of the operator is reported in one line, and the exit code is 1', { buffered: true }, async (t) => {
   const blocker = createServer().listen(0, '127.0.0.1')
   await once(blocker, 'listening')
   t.teardown(() => blocker.close())

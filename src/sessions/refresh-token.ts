@@ -1,6 +1,6 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 
-/** What a refresh token says. The session's row says the rest; the database holds no token material. */
+/** The content of a refresh token. Everything else is in the session's row. The database stores no token. */
 export interface RefreshToken {
   /** A UUID in lower case. */
   sessionId: string
@@ -20,7 +20,7 @@ export interface RefreshTokens {
 const version = 1
 /** Bytes of the version, the session id, the generation and the expiry. */
 const signedLength = 1 + 16 + 4 + 4
-/** 57 bytes with the HMAC-SHA-256 at the end. They are 76 characters without padding, so there is one spelling only. */
+/** 57 bytes with the HMAC-SHA-256 at the end. They are 76 characters without padding, so a token has one spelling. */
 const format = /^[\w-]{76}$/
 
 function toUuid (bytes: Buffer): string {

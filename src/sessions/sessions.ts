@@ -52,13 +52,13 @@ export const jsonWebToken = {
   session_id: { type: 'string', nullable: true }
 } as const
 
-/** One error for every reason, so that the answer does not tell which one it was. */
+/** One error for every reason, so that the answer does not reveal it. */
 export function invalidRefreshToken (): ActionError {
   return new ActionError('invalid-refresh-token', 'The refresh token is invalid: log in again')
 }
 
 /**
- * The sessions, for actions that are nothing without them.
+ * Returns the sessions, for actions that need them.
  *
  * @throws ActionError `not-configured` without `TOKEN_SECRET`
  */
@@ -72,7 +72,7 @@ export function firstToken ({ id, expires_at }: NewSession): RefreshToken {
   return { sessionId: id, generation: 0, expiresAt: Date.parse(expires_at) / 1000 }
 }
 
-/** Hasura does not forward `User-Agent` itself. The start of it is enough for people to tell their devices apart. */
+/** Hasura does not forward `User-Agent` itself. Its start is enough for people to tell their devices apart. */
 function userAgentOf ({ headers }: FastifyRequest): string | null {
   const userAgent = headers['x-forwarded-user-agent']
   return typeof userAgent === 'string' ? userAgent.slice(0, 200) : null

@@ -17,7 +17,7 @@ declare module 'fastify' {
     /**
      * Makes the tokens of a user whose password has just been verified, and starts a session if `TOKEN_SECRET` is set.
      *
-     * @returns undefined if the stored hash is another one by now, or the user is disabled or deleted
+     * @returns undefined if the stored hash has changed since, or the user is disabled or deleted
      * @throws Error if Hasura would refuse the id or a claim
      */
     signIn: (user: VerifiedUser, request: FastifyRequest, reply: FastifyReply) => Promise<JsonWebToken | undefined>
@@ -37,7 +37,7 @@ async function signIn (fastify: FastifyInstance): Promise<void> {
       }, request)
       return update?.affected_rows === 1
     } catch (error) {
-      // The user was deleted meanwhile.
+      // The user was deleted in the meantime.
       if (violatesConstraint(error, 'user_session_user_id_fkey')) return false
       throw error
     }

@@ -64,7 +64,7 @@ t.test('a user who is disabled is not authenticated', async (t) => {
   t.equal(await changePassword(password, 'another-password', { token: one.token }), 'not-authenticated')
 })
 
-t.test('without TOKEN_SECRET, answers with an access token alone', async (t) => {
+t.test('without TOKEN_SECRET, answers with only an access token', async (t) => {
   await signup('stateless@b.test')
   const { data } = await asAdmin('{ user(where: { email: { _eq: "stateless@b.test" } }) { id } }')
   const [{ id } = { id: 0 }] = data?.['user'] as Array<{ id: number }>
@@ -82,7 +82,7 @@ t.test('without TOKEN_SECRET, answers with an access token alone', async (t) => 
   t.match(await change('another-password'), { status: 200 })
 })
 
-t.test('actions that are nothing without sessions are not configured without TOKEN_SECRET', async (t) => {
+t.test('actions that need sessions are not configured without TOKEN_SECRET', async (t) => {
   const { inject } = await service(t)
   const session_variables = { 'x-hasura-role': 'user', 'x-hasura-user-id': '7' }
   for (const [url, input] of [['/refresh', {}], ['/logout', {}], ['/revoke-session', { id: 'x' }]] as const) {

@@ -156,7 +156,7 @@ t.test('a hash that changes during a login is not overwritten', async (t) => {
   }
 })
 
-t.test('an id that JSON.parse has rounded gets no token, and no hash is replaced', async (t) => {
+t.test('an id that JSON.parse has rounded gets no token, and its hash is not replaced', async (t) => {
   const [row] = user(await hash('a-password', { ...today, timeCost: 2 })).data.user
   const asked: unknown[] = []
   const url = await serverOf(t, (request, response) => {

@@ -54,7 +54,7 @@ t.test('an old token ends the session, and so does the previous one after the gr
   }
 })
 
-t.test('roles are read afresh', async (t) => {
+t.test('roles are read from the database again', async (t) => {
   await signup('roles@b.test')
   const first = tokensOf(t, await login('roles@b.test'))
   await asAdmin('mutation { update_user(where: { email: { _eq: "roles@b.test" } }, _set: { default_role: "admin" }) { affected_rows } }')

@@ -6,7 +6,7 @@ const running = await sandbox(t, { env: tokenSecret })
 const { asAdmin, ends, login, logout, revoke, signup, graphql } = clientsOf(running.hasuraUrl)
 const done = { ok: true }
 
-t.test('ends a session of the caller, its own too', async (t) => {
+t.test('ends any session of the caller, including the current one', async (t) => {
   await signup('own@b.test')
   const [one, two] = [tokensOf(t, await login('own@b.test')), tokensOf(t, await login('own@b.test'))]
   t.strictSame(await revoke(two.session_id, { token: one.token }), done)

@@ -73,7 +73,7 @@ t.test('it measures the pairs that the memory allows', async (t) => {
   t.match(printed, /ARGON2_MEMORY_KIB=(9216\nARGON2_PASSES=4|7168\nARGON2_PASSES=5)\nARGON2_LANES=1$/)
 })
 
-t.test('unusable arguments are one line that names them', async (t) => {
+t.test('unusable arguments are reported in one line that names them', async (t) => {
   const table: Array<[string[], RegExp | string]> = [
     [['--target-milliseconds', 'soon'], '--target-milliseconds must be a whole number from 1 to 5000'],
     [['--target-milliseconds', '5001'], '--target-milliseconds must be a whole number from 1 to 5000'],

@@ -158,7 +158,7 @@ t.test('an email that is in the table already rolls everything back, also after 
   t.strictSame((await db.query('SELECT email FROM "user" WHERE email LIKE \'%@rollback.test\'')).rows, [])
 })
 
-t.test('a file that cannot be used is refused without a word of what is in it', async (t) => {
+t.test('an unusable file is refused without quoting its content', async (t) => {
   const columns = ': the first line must name the columns email, password, and optionally default_role, roles, separated by commas'
   const table: Array<[string | Buffer, string]> = [
     ['', `The column email is missing${columns}`],

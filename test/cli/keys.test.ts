@@ -117,7 +117,7 @@ t.test('with TOKEN_SECRET, a rotation counts with the shorter default of access 
   }
 })
 
-t.test('the type of a new key is that of the configuration, or else that of the newest key', async (t) => {
+t.test('the type of a new key comes from the configuration, or otherwise from the newest key', async (t) => {
   const folder = temporaryFolder(t)
   writeFileSync(join(folder, 'a.pem'), privatePem(pairFor('RS256')))
   const env = { HASURA_GRAPHQL_JWT_SECRET: `{"type":"RS512","jwk_url":"${url}"}` }

@@ -45,7 +45,7 @@ t.test('a Hasura with everything that the operations use has no problem', async 
   t.equal(await diagnosisOf(t, url, false), undefined)
 })
 
-t.test('a server that does not answer as Hasura is one line that names the variable', async (t) => {
+t.test('a server that does not answer like Hasura is reported in one line that names the variable', async (t) => {
   const unreachable = /^HASURA_GRAPHQL_ENDPOINT cannot be reached \(.+\): start Hasura, or correct the URL$/
   const notHasura = (status: number): RegExp => new RegExp('^HASURA_GRAPHQL_ENDPOINT is not the base URL of a Hasura: '
     + `/v1/graphql answers HTTP ${status} without GraphQL\\. Start Hasura, or correct the URL$`)
@@ -82,7 +82,7 @@ t.test('a server that does not answer as Hasura is one line that names the varia
   t.match(await diagnosisOf(t, 'http://hasura.invalid'), /^HASURA_GRAPHQL_ENDPOINT cannot be reached .*(?:ENOTFOUND|EAI_AGAIN)/)
 })
 
-t.test('a schema that lacks what the operations use is one line that names it', async (t) => {
+t.test('a schema that lacks something that the operations use is reported in one line that names it', async (t) => {
   const table: Array<[title: string, change: [RegExp, string], missing: RegExp]> = [
     ['a column', [/^ {2}default_role: String!\n/gm, ''], /^user\.default_role$/],
     ['a column in every type', [/^ {2}password: String.*\n/gm, ''], /\.password/],

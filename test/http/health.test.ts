@@ -35,7 +35,7 @@ t.test('without Hasura the service is healthy and not ready', async (t) => {
   t.equal(problems.length, 1)
 })
 
-t.test('a check counts for a second, and compares the schema only at first and after a failure', async (t) => {
+t.test('a check is reused for a second, and compares the schema only at first and after a failure', async (t) => {
   const { url, state } = await changingHasura(t)
   const { fastify, inject, log } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
   const gauge = async () => (await fastify.metrics.getSingleMetric('hasura_jwt_auth_ready')?.get())?.values[0]?.value
@@ -83,7 +83,7 @@ t.test('after listening the service checks Hasura once, logs one line for the ca
   t.equal(problems().length, 1)
 })
 
-t.test('the start does not wait for a Hasura that hangs, and closing ends the check without a line', async (t) => {
+t.test('the start does not wait for a Hasura that hangs, and closing ends the check without a log line', async (t) => {
   const asked: string[] = []
   const url = await serverOf(t, (request) => { asked.push(String(request.url)) })
   const { fastify, log } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })

@@ -127,7 +127,7 @@ t.test('an action that needs a session gets the caller from Hasura\'s session va
   }
 })
 
-t.test('session variables that prove nothing are not-authenticated', async (t) => {
+t.test('session variables without a signed-in user are not-authenticated', async (t) => {
   const expected = { status: 401, body: failure('not-authenticated', 'This action needs a session: log in first'), callers: [] }
   const withId = (id: unknown) => ({ ...signedIn, 'x-hasura-user-id': id })
   const table: Array<[string, unknown, Record<string, string>?]> = [

@@ -110,7 +110,7 @@ t.test('keys are read in PKCS#1, SEC 1 and X.509, with \\n for line breaks, and 
   }
 })
 
-t.test('beside a jwk_url, the type is the one that the JSON names, or the one of the key', async (t) => {
+t.test('with a jwk_url, the type comes from the JSON, or otherwise from the key', async (t) => {
   const table = [
     ['RS256', undefined, 'RS256'], ['RS256', 'RS512', 'RS512'], ['RS256', 'ignored by Hasura', 'RS256'],
     ['ES256', 'HS256', 'ES256'],

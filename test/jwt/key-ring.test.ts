@@ -91,7 +91,7 @@ t.test('a key with valid tokens stays published when the next one is given an ea
   t.strictSame(at(1100), ['b', 'b'])
 })
 
-t.test('a key signs also if the clock is set back to a time before all keys', async (t) => {
+t.test('a key also signs if the clock is set back to a time before all keys', async (t) => {
   const { replace, at } = ringOf(key('a', 500))
   t.strictSame(at(400), ['a', 'a'])
   replace([key('a', 500), key('b', 600)], 700)

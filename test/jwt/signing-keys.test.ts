@@ -148,7 +148,7 @@ t.test('a key that does not belong to the public key of Hasura is reported and d
   await becomes(a, [a], 'the old key stays in use')
 })
 
-t.test('if every key in the folder signs later, a warning says so, and the old key still signs', { buffered: true }, async (t) => {
+t.test('if the times of all keys in the folder are in the future, a warning says so, and the old key still signs', { buffered: true }, async (t) => {
   const folder = temporaryFolder(t)
   const [a, b] = [await newKey(), await newKey()]
   writeFileSync(join(folder, 'a.pem'), a.pem)
@@ -212,7 +212,7 @@ t.test('a FIFO that appears while the service runs is reported, and the old key 
   await becomes(a, [a], 'the old key stays in use')
 })
 
-t.test('a folder or file that every user can write to is one warning', { buffered: true }, async (t) => {
+t.test('a folder or file that every user can write to causes one warning', { buffered: true }, async (t) => {
   const { pem } = await newKey()
   const table: Array<{ folderMode: number, fileMode: number, paths: string[] }> = [
     { folderMode: 0o700, fileMode: 0o600, paths: [] },

@@ -108,7 +108,7 @@ t.test('without a hash, or with an unreadable one, no password matches, and the 
   }
 })
 
-t.test('each hash runs on a thread of its own, and the event loop goes on', async (t) => {
+t.test('each hash runs on its own thread and does not block the event loop', async (t) => {
   const { hash, threads, hold, release } = await passwords(t)
   hold()
   let done = 0

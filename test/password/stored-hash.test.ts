@@ -81,7 +81,7 @@ t.test('hashes of other implementations verify', async (t) => {
   t.equal(await readStoredHash(wrongVersion)?.('password', threads), false, 'the versions differ')
 })
 
-t.test('a hash of another system may be of the password as it was sent, in NFD', async (t) => {
+t.test('a hash of another system may be made from the password as it was sent, in NFD', async (t) => {
   const sent = 'cafe\u0301-password'
   const of = async (stored: string): Promise<number> => {
     const { url } = await hasuraOf(t, {
@@ -96,7 +96,7 @@ t.test('a hash of another system may be of the password as it was sent, in NFD',
   t.equal(await of(scrypt('cafe-password')), 401)
 })
 
-t.test('bcrypt never matches a password of more than 72 bytes, of which it ignores the rest', async (t) => {
+t.test('bcrypt never matches a password of more than 72 bytes, because it ignores the rest', async (t) => {
   for (const [hashed, plain, matches] of [
     ['x'.repeat(72), 'x'.repeat(72), true], ['x'.repeat(73), 'x'.repeat(73), false], ['é'.repeat(36), 'é'.repeat(36), true],
     ['é'.repeat(36), 'é'.repeat(37), false]

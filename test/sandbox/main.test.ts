@@ -95,7 +95,7 @@ t.test('settings of the environment are used and never printed', async (t) => {
   t.notMatch(await errors, 'secret-of-the')
 })
 
-t.test('a killed sandbox loses nothing that it has answered', async (t) => {
+t.test('a killed sandbox loses no change that it has confirmed', async (t) => {
   const data = dataFolder(t)
   const first = run(t, { SANDBOX_DATA_DIR: data })
   const [signup = ''] = commandsOf(await first.printed)

@@ -69,7 +69,7 @@ t.test('a password change ends the session of a login with the old password, in 
   }
 })
 
-t.test('a password change and logins with the old password, as they come', { skip: noServer }, async (t) => {
+t.test('a password change at the same time as logins with the old password', { skip: noServer }, async (t) => {
   const { changePassword, ends, login, refresh, signup } = await start(t)
   for (let round = 0; round < rounds.free; round++) {
     const email = `free${round}@b.test`

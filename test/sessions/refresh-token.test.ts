@@ -28,7 +28,7 @@ t.test('a token of another secret is forged, unless that secret still verifies',
   t.not(createRefreshTokens([secret, other]).encode(token), text, 'the first secret signs')
 })
 
-t.test('any changed bit makes a token a forged one', async (t) => {
+t.test('a token with any changed bit is forged', async (t) => {
   const { encode, decode } = createRefreshTokens([secret])
   const bytes = Buffer.from(encode(token), 'base64url')
   for (let bit = 0; bit < bytes.length * 8; bit++) {
@@ -38,7 +38,7 @@ t.test('any changed bit makes a token a forged one', async (t) => {
   }
 })
 
-t.test('anything but the one spelling is malformed', async (t) => {
+t.test('any other spelling of a token is malformed', async (t) => {
   const { encode, decode } = createRefreshTokens([secret])
   const text = encode(token)
   const bytes = Buffer.from(text, 'base64url')

@@ -50,7 +50,7 @@ t.test('every spelling of one address gives one value', async (t) => {
   t.strictSame(warnings(), [])
 })
 
-t.test('everything but one address is the same unusable value, with one warning a minute', async (t) => {
+t.test('anything except one address is the same unusable value, with one warning a minute', async (t) => {
   const { addressOf, warnings } = await start(t)
   const values = [
     '', ' ', 'unknown', '1', '300.1.1.1', '203.0.113', '203.0.113.07', '203.0.113.7:', '203.0.113.7:port', '203.0.113.7:123456',
@@ -91,7 +91,7 @@ t.test('the plugin needs the configuration', async (t) => {
     { message: /dependency 'config' of plugin 'client-address' is not registered/ })
 })
 
-t.test('neither many headers nor several lines make the address disappear', async (t) => {
+t.test('neither many headers nor repeated lines of the header hide the address', async (t) => {
   const { url } = await hasuraOf(t, { UserByEmail: { data: { user: [] } } })
   const env = { HASURA_GRAPHQL_ENDPOINT: url, CLIENT_ADDRESS_HEADER: 'x-client-address', LOGIN_LIMIT_PER_ADDRESS: '2' }
   const { fastify } = await service(t, env)

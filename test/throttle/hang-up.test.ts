@@ -95,7 +95,7 @@ async function until (condition: () => Promise<boolean>): Promise<void> {
 }
 
 for (const path of ['/login', '/signup']) {
-  t.test(`${path}: a caller who hangs up after the hash has begun counts as an attempt`, async (t) => {
+  t.test(`${path}: a caller that disconnects after the hash has begun counts as an attempt`, async (t) => {
     const { answer, gauge, hangUpWhen, operations, outcomes, statusOf } = await start(t)
     answer()
     await hangUpWhen(async () => await gauge('hashes_running') === 1, path, '192.0.2.1')
@@ -104,7 +104,7 @@ for (const path of ['/login', '/signup']) {
     t.equal(operations.length, 1)
   })
 
-  t.test(`${path}: a caller who hangs up while the hash waits does not count`, async (t) => {
+  t.test(`${path}: a caller that disconnects while the hash waits does not count`, async (t) => {
     const { answer, gauge, hangUpWhen, operations, outcomes, statusOf } = await start(t)
     answer()
     const first = statusOf('/login', '192.0.2.9', { password })
@@ -118,7 +118,7 @@ for (const path of ['/login', '/signup']) {
   })
 }
 
-t.test('/login: a caller who hangs up while Hasura is asked does not count', async (t) => {
+t.test('/login: a caller that disconnects during the call to Hasura does not count', async (t) => {
   const { answer, hangUpWhen, held, outcomes, statusOf } = await start(t)
   await hangUpWhen(async () => held.length === 1, '/login', '192.0.2.1')
   t.strictSame(outcomes(), ['gone'])

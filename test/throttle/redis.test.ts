@@ -120,7 +120,7 @@ t.test('a dead connection is replaced', { skip }, async (t) => {
   t.equal((await right()).status, 429, 'Redis has kept the count')
 })
 
-t.test('a burst of commands is no failure', { skip }, async (t) => {
+t.test('a burst of commands is not a failure', { skip }, async (t) => {
   const { url } = await redis(t)
   const { fastify: { throttle }, log } = await attempts(t, { REDIS_URL: url })
   const rule = { key: 'burst', limit: 2000, windowSeconds: 900, counts: ['wrong'] }
@@ -133,7 +133,7 @@ t.test('a burst of commands is no failure', { skip }, async (t) => {
   t.strictSame(failuresIn(log), [])
 })
 
-t.test('the attempts in progress of a killed process end after a minute', { skip }, async (t) => {
+t.test('the attempts in progress of a killed process stop counting after a minute', { skip }, async (t) => {
   const { url } = await redis(t)
   const { pass } = await redisClient(t, url)
   const killed = await attempts(t, { REDIS_URL: url })

@@ -110,7 +110,7 @@ t.test('a key verifies every algorithm that it is long enough for, whatever its 
   }
 })
 
-t.test('a configuration that Hasura does not start with is refused', async (t) => {
+t.test('a configuration with which Hasura does not start is refused', async (t) => {
   for (const [secret, message] of [
     ['{', 'HASURA_GRAPHQL_JWT_SECRET is not a JSON object'],
     ['{"type":"HS256"}', 'HASURA_GRAPHQL_JWT_SECRET: key and jwk_url both cannot be empty'],

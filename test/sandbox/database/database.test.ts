@@ -98,7 +98,7 @@ onEachDatabase('migrations create extensions', async (t, database) => {
   }
 })
 
-t.test('an extension that the embedded PostgreSQL does not have is named', async (t) => {
+t.test('an extension that the embedded PostgreSQL does not have is an error that names it', async (t) => {
   const project = projectWith(t, { '1800000000000_map': 'CREATE EXTENSION postgis' })
   await t.rejects(openDatabase({ SANDBOX_DATA_DIR: dataFolder(t) }, project, quiet), {
     constructor: Error,
@@ -107,7 +107,7 @@ t.test('an extension that the embedded PostgreSQL does not have is named', async
   })
 })
 
-t.test('data of another version of PostgreSQL are refused, and stay as they are', async (t) => {
+t.test('data of another version of PostgreSQL are refused and not changed', async (t) => {
   const folder = dataFolder(t)
   const file = join(folder, 'postgres/PG_VERSION')
   const current = readFileSync(file, 'utf8').trim()

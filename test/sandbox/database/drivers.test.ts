@@ -135,7 +135,7 @@ onEachDatabase('the interface of the database', async (t, database) => {
     }
   })
 
-  t.test('a transaction is whole or not at all, and READ COMMITTED', async (t) => {
+  t.test('a transaction is atomic and READ COMMITTED', async (t) => {
     await db.query('CREATE TABLE once (n integer UNIQUE DEFERRABLE INITIALLY DEFERRED)')
     const rows = async (): Promise<unknown> => (await db.query('SELECT n FROM once ORDER BY n')).rows
     const answer = await db.transaction(async (connection) => {

@@ -13,7 +13,7 @@ const open = async (url: string, log: (line: string) => void = () => { /* quiet 
 )
 const usage = 'SANDBOX_DATABASE_URL must be a URL such as postgres://user:password@localhost:5432/sandbox'
 
-t.test('a URL that is none is refused, and not printed', async (t) => {
+t.test('an invalid URL is refused and not printed', async (t) => {
   const encode = `${usage}; a password with /, ?, # or @ must be percent-encoded`
   const table: Array<[string, string]> = [
     ['sandbox', encode],
@@ -78,7 +78,7 @@ async function serverOfVersion (t: Test, version: string): Promise<string> {
   })
 }
 
-t.test('a server that cannot be used is one line that says why, without the password', async (t) => {
+t.test('an unusable server is one line with the reason and without the password', async (t) => {
   const nobody = await serverOf(t, (socket) => { socket.destroy() })
   const web = await serverOf(t, (socket) => { socket.end('HTTP/1.1 400 Bad Request\r\n\r\n') })
   const leaving = await serverOf(t, (socket, chunk) => {
@@ -114,7 +114,7 @@ t.test('a server that cannot be used is one line that says why, without the pass
 })
 
 t.test('a PostgreSQL server', { skip: noServer }, async (t) => {
-  t.test('a wrong password, user or database is one line', async (t) => {
+  t.test('a wrong password, user or database is reported in one line', async (t) => {
     const url = await createDatabase(t)
     const change = (changes: Partial<URL>): string => Object.assign(new URL(url), changes).href
     const server = `PostgreSQL at ${String(new URL(url).searchParams.get('host'))}:5432, which SANDBOX_DATABASE_URL names,`
@@ -136,7 +136,7 @@ t.test('a PostgreSQL server', { skip: noServer }, async (t) => {
     t.equal(db.description, `PostgreSQL ${String(row?.version)} at postgres@${String(url.searchParams.get('host'))}:5432${url.pathname}`)
   })
 
-  t.test('a database with tables of others is refused, and stays as it is', async (t) => {
+  t.test('a database with tables of another application is refused and not changed', async (t) => {
     const table: Array<[string, string]> = [
       ['CREATE TABLE account (id integer)', 'public.account'],
       ['CREATE VIEW numbers AS SELECT 1', 'public.numbers'],
@@ -163,7 +163,7 @@ t.test('a PostgreSQL server', { skip: noServer }, async (t) => {
     }
   })
 
-  t.test('a database that the sandbox has made is opened again, whatever was added', async (t) => {
+  t.test('a database that the sandbox created is opened again, even after tables were added', async (t) => {
     const url = await createDatabase(t)
     // Objects that are not tables, and tables of an extension, are nobody's data.
     const client = await connect(t, url)
@@ -182,7 +182,7 @@ t.test('a PostgreSQL server', { skip: noServer }, async (t) => {
     ])
   })
 
-  t.test('a user that may create nothing is one line', async (t) => {
+  t.test('a database user without the privilege to create tables is reported in one line', async (t) => {
     const url = await createDatabase(t)
     const client = await connect(t, url)
     const name = new URL(url).pathname.slice(1)
@@ -258,7 +258,7 @@ t.test('a PostgreSQL server', { skip: noServer }, async (t) => {
   })
 })
 
-t.test('while the database is away, a request fails as with Hasura', { skip: noServer }, async (t) => {
+t.test('while the database is unavailable, a request fails as with Hasura', { skip: noServer }, async (t) => {
   const { as, settings } = await sandbox(t, { database: 'server' })
   const name = new URL(String(settings['SANDBOX_DATABASE_URL'])).pathname.slice(1)
   const connections = async (allowed: boolean): Promise<void> => (
@@ -287,7 +287,7 @@ t.test('while the database is away, a request fails as with Hasura', { skip: noS
   t.match(await signup(), { data: { Signup: { email: 'new@test.com' } } })
 })
 
-t.test('many requests at once have connections of their own', { skip: noServer }, async (t) => {
+t.test('concurrent requests use separate connections', { skip: noServer }, async (t) => {
   const { as, sql, connect, blocked } = await sandboxOnServer(t)
   await sql.query('INSERT INTO "user" (id, email, password) SELECT n, n || \'@test.com\', \'x\' FROM generate_series(101, 130) n')
   const other = await connect()
@@ -303,7 +303,7 @@ t.test('many requests at once have connections of their own', { skip: noServer }
     Array.from({ length: 30 }, (_, index) => ({ data: { update_user_by_pk: { id: 101 + index } } })))
 })
 
-t.test('an update looks at the row again after it has waited for it', { skip: noServer }, async (t) => {
+t.test('an update that waited for a row evaluates its condition again', { skip: noServer }, async (t) => {
   const { as, sql, connect, blocked } = await sandboxOnServer(t)
   await sql.query('INSERT INTO "user" (id, email, password) VALUES (101, \'a@test.com\', \'x\')')
   const other = await connect()

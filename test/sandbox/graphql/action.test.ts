@@ -240,7 +240,7 @@ onEachDatabase('actions', async (t, database) => {
     })
   })
 
-  t.test('refuse arguments in Hasura\'s words', async (t) => {
+  t.test('refuse arguments with Hasura\'s messages', async (t) => {
     const mistakes: Array<[args: string, message: string, path: string]> = [
       ['', 'missing required field \'filters\'', '.filters'],
       ['filters: null', 'expected a list, but found null', '.filters'],
@@ -283,7 +283,7 @@ onEachDatabase('actions', async (t, database) => {
     received.splice(0)
   })
 
-  t.test('return the webhook\'s answer, or say what is wrong with it', async (t) => {
+  t.test('return the webhook\'s answer, or an error that describes its fault', async (t) => {
     const error = (extensions: object, message = 'M') => ({ errors: [{ message, extensions }] })
     const unexpected = (message: string) => ({ errors: [failure('unexpected', message)] })
     const parsing = 'parsing Hasura.GraphQL.Execute.Action.Types.ActionWebhookErrorResponse(ActionWebhookErrorResponse) failed'
@@ -347,7 +347,7 @@ onEachDatabase('actions', async (t, database) => {
     t.match(await as('admin', 'mutation { Slow { id } }'), exception('Response timeout'))
   })
 
-  t.test('show internal errors to the administrator alone', async (t) => {
+  t.test('show internal errors only to the administrator', async (t) => {
     respond(503, '{"why":"x"}', { 'content-type': 'application/json' })
     t.strictSame(await user(call), { errors: [failure('unexpected', 'internal error')] })
     const { errors: [{ extensions }] } = await as('admin', call) as { errors: [{ extensions: { internal: object } }] }

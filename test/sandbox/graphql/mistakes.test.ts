@@ -351,7 +351,7 @@ onEachDatabase('mistakes in a request', async (t, database) => {
     }
   })
 
-  t.test('what Hasura accepts', async (t) => {
+  t.test('requests that Hasura accepts', async (t) => {
     const first = [{ title: 'first' }]
     const accepted: Array<[query: string, article: object[], variables?: object]> = [
       ['{ article(where: { id: { _eq: "1" } }) { title } }', first],

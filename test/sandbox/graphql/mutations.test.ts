@@ -116,7 +116,7 @@ onEachDatabase('mutations of tables', async (t, database) => {
       t.strictSame([await hits('d'), await hits('e')], [30, 2])
     })
 
-    t.test('report violated constraints in Hasura\'s words', async (t) => {
+    t.test('report violated constraints with Hasura\'s messages', async (t) => {
       const insert = 'mutation ($generation: Int) { insert_session_one(object: { id: "x", user_id: 101, generation: $generation, refreshed_at: "now" }) { id } }'
       const path = '$.selectionSet.insert_session_one.args.object'
       t.strictSame(await admin(insert, { generation: 1 }), fault('data-exception', 'invalid input syntax for type uuid: "x"', path))
@@ -342,7 +342,7 @@ onEachDatabase('mutations of tables', async (t, database) => {
       t.strictSame(await user('mutation { delete_session(where: {}) { affected_rows } }'), { data: { delete_session: { affected_rows: 1 } } })
     })
 
-    t.test('what a delete returns is the state after it', async (t) => {
+    t.test('a delete returns the state after it', async (t) => {
       t.strictSame(await admin('mutation { delete_user(where: { id: { _eq: 102 } }) { affected_rows returning { email roles { role } } } }'),
         { data: { delete_user: { affected_rows: 1, returning: [{ email: 'b@test.com', roles: [] }] } } })
       t.strictSame(await admin('{ session { id } }'), { data: { session: [] } })

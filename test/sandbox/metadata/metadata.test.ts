@@ -10,7 +10,7 @@ import { hasura, temporaryFolder } from '../../support/folders.ts'
 
 const tables = 'metadata/databases/default/tables'
 
-t.test('the project\'s metadata is read, with what it includes', async (t) => {
+t.test('the project\'s metadata is read, with the files that it includes', async (t) => {
   const { tables, actions } = loadMetadata(join(hasura, 'metadata'))
   t.strictSame(tables.map(({ table }) => table.name), ['role', 'user', 'user_role', 'user_session'])
   t.strictSame(actions.map(({ name, field }) => [name, field.type.toString()]),
@@ -65,7 +65,7 @@ update_permissions: []`],
   t.strictSame(readable(actions), readable(applied.actions))
 })
 
-t.test('metadata that the sandbox does not support stops it, by name', async (t) => {
+t.test('unsupported metadata stops the sandbox with an error that names the key', async (t) => {
   const table: Array<[string, (text: string) => string, RegExp]> = [
     [`${tables}/public_user.yaml`, text => `${text}\nevent_triggers: [{ name: x }]`, /"event_triggers" in .*public_user\.yaml/],
     [`${tables}/public_user.yaml`, text => text.replace('filter:', 'computed_fields: [x]\n      filter:'),

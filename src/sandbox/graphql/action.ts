@@ -77,7 +77,9 @@ export function createCallAction (actions: Action[], variables: HasuraVariables)
     const value = readWebhookAnswer(action, status, text, (error, body) => (
       internal(error, { status, body, headers: relayed })
     ))
+    // undici gives a single cookie as a string, against its type.
+    const cookies = [received['set-cookie'] ?? []].flat()
     // Hasura relays only the cookies of mutations.
-    return { value, cookies: action.kind === 'mutation' ? received['set-cookie'] ?? [] : [] }
+    return { value, cookies: action.kind === 'mutation' ? cookies : [] }
   }
 }

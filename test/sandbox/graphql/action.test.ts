@@ -382,6 +382,8 @@ onEachDatabase('actions', async (t, database) => {
     t.strictSame(await cookies(call), ['a=1', 'b=2'])
     t.strictSame(await cookies('mutation { a: Hook(text: "a") { id } b: Hook(text: "b") { id } }'), ['a=1', 'b=2', 'a=1', 'b=2'])
     t.strictSame(await cookies('{ Find(id: 1) { id } }'), [], 'a query')
+    respond(200, '{"id":5}', { 'set-cookie': 'a=1' })
+    t.strictSame(await cookies(call), ['a=1'], 'a single one')
     respond(401, '{"message":"M"}', { 'set-cookie': 'a=1' })
     t.strictSame(await cookies(call), [], 'a refusal')
     received.splice(0)

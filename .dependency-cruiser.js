@@ -45,6 +45,12 @@ export default {
       from: { path: '^src/', pathNot: '^src/cli/' },
       to: { path: '^src/cli/' }
     },
+    {
+      name: 'schema:pull does not need the generated types, which it comes before',
+      severity: 'error',
+      from: { path: '^src/sandbox/pull-schema\\.ts$' },
+      to: { path: ['^src/app\\.ts$', '^src/generated/'], reachable: true }
+    },
     { name: 'nothing imports tests or benchmarks', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|bench)/' } }
   ],
   options: {

@@ -1,17 +1,21 @@
 import { writeFileSync } from 'node:fs'
 import { introspect } from './introspect.ts'
-import { startSandbox } from './sandbox.ts'
+import { settingsOf } from './settings.ts'
+import { startHasura } from './start-hasura.ts'
 
 async function pull (): Promise<string> {
   const { HASURA_GRAPHQL_ENDPOINT: endpoint, HASURA_GRAPHQL_ADMIN_SECRET: adminSecret = '' } = process.env
   if (endpoint) return introspect(endpoint, adminSecret)
-  const sandbox = await startSandbox({
-    env: { SANDBOX_DATA_DIR: 'memory://', SANDBOX_PORT: '0', PORT: '0' }, log: (line) => { console.log(line) }
+  const settings = settingsOf({ SANDBOX_DATA_DIR: 'memory://', SANDBOX_PORT: '0' })
+  // No action is called.
+  const variables = { ...settings, ACTION_BASE_URL: '' }
+  const { hasuraUrl, close } = await startHasura({
+    settings, variables, hasura: 'hasura', log: (line) => { console.log(line) }
   })
   try {
-    return await introspect(sandbox.hasuraUrl, sandbox.settings.HASURA_GRAPHQL_ADMIN_SECRET)
+    return await introspect(hasuraUrl, settings.HASURA_GRAPHQL_ADMIN_SECRET)
   } finally {
-    await sandbox.close()
+    await close()
   }
 }
 

@@ -1,0 +1,83 @@
+import type { FastifyInstance } from 'fastify'
+import type { Environment } from '../config.ts'
+import { createAuthenticate } from './auth/authenticate.ts'
+import { readCatalogue } from './database/catalogue.ts'
+import { openDatabase } from './database/database.ts'
+import type { Log } from './database/migrations.ts'
+import { checkPermissions } from './database/where.ts'
+import { createCallAction } from './graphql/action.ts'
+import { createExecute } from './graphql/execute.ts'
+import { createGraphqlServer } from './graphql/graphql-server.ts'
+import { loadMetadata } from './metadata/metadata.ts'
+import { portOf } from './settings.ts'
+import type { SandboxSettings } from './settings.ts'
+
+interface HasuraOptions {
+  settings: SandboxSettings
+  /** The environment of Hasura. It may change until the first action is called. */
+  variables: Environment
+  /** The folder of the CLI project to serve. */
+  hasura: string
+  log: Log
+}
+
+export interface RunningHasura {
+  /** Base URL of the API. */
+  hasuraUrl: string
+  /** The database, without its password. */
+  database: string
+  close: () => Promise<void>
+}
+
+/**
+ * Listens on loopback.
+ *
+ * @throws Error that names the variable of a port that is taken
+ */
+export async function listen (server: FastifyInstance, variable: 'PORT' | 'SANDBOX_PORT', port: number): Promise<string> {
+  try {
+    return await server.listen({ host: '127.0.0.1', port })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    throw new Error(`Port ${port} is taken by another process: set ${variable} to a free one, or to 0`)
+  }
+}
+
+/**
+ * Starts PostgreSQL and Hasura's API. It does not import the service, so it starts while the service does not compile.
+ *
+ * @throws Error that names the setting, port, folder or key of the metadata that prevents it
+ */
+export async function startHasura ({ settings, variables, hasura, log }: HasuraOptions): Promise<RunningHasura> {
+  const port = portOf(settings, 'SANDBOX_PORT')
+  const opened: Array<() => Promise<unknown>> = []
+  const close = async (): Promise<void> => {
+    for (const close of opened.splice(0).reverse()) await close()
+  }
+  try {
+    const metadata = loadMetadata(`${hasura}/metadata`)
+    const { authenticate, close: endPolling } = createAuthenticate({
+      adminSecret: settings.HASURA_GRAPHQL_ADMIN_SECRET,
+      jwtSecret: settings.HASURA_GRAPHQL_JWT_SECRET,
+      unauthorizedRole: settings.HASURA_GRAPHQL_UNAUTHORIZED_ROLE,
+      report: log
+    })
+    opened.push(async () => { endPolling() })
+    const database = await openDatabase(settings, hasura, log)
+    opened.push(database.close)
+    const tables = await readCatalogue(database, metadata)
+    checkPermissions(tables)
+    const callAction = createCallAction(metadata.actions, variables)
+    const server = createGraphqlServer({
+      authenticate,
+      execute: createExecute({ db: database, tables, metadata, callAction }),
+      corsDomain: settings.HASURA_GRAPHQL_CORS_DOMAIN,
+      report: (error) => { log(String(error)) }
+    })
+    opened.push(async () => server.close())
+    return { hasuraUrl: await listen(server, 'SANDBOX_PORT', port), database: database.description, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}

@@ -33,7 +33,7 @@ async function shutDown (signal: string): Promise<void> {
   process.exit(0)
 }
 
-/** Ctrl-C reaches npm and this process, and npm passes it on: a second signal within this time is the same one. */
+/** Ctrl-C reaches npm and this process, and npm forwards it. A second signal within this time is the same Ctrl-C. */
 const duplicateSignalMs = 1000
 
 let signalledAt: number | undefined

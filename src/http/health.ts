@@ -36,7 +36,7 @@ async function health (fastify: FastifyInstance): Promise<void> {
 
   fastify.addHook('onListen', (done) => {
     running ??= check()
-    // The service listens meanwhile: Hasura may be slow to answer.
+    // The service listens without waiting for this check: Hasura may be slow to answer.
     done()
   })
 

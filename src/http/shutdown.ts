@@ -17,7 +17,7 @@ declare module 'fastify' {
   }
 }
 
-/** Milliseconds between two looks at the connections. It is also the time that a request has to arrive completely. */
+/** Milliseconds between two checks of the connections, and the time in which a request must arrive completely. */
 const sweepIntervalMs = 1000
 
 /** `fastify.shutDown`: ends the service without losing a request. */

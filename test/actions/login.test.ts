@@ -182,7 +182,7 @@ t.test('a login succeeds even if the new hash cannot be written, and logs the fa
 })
 
 t.test('if the caller disconnects during the login, the hash is left to the next login', async (t) => {
-  // Of 'a-password'. bcrypt at cost 14 runs long enough to disconnect meanwhile.
+  // Of 'a-password'. bcrypt at cost 14 runs long enough to disconnect during it.
   const costly = user('$2y$14$Km51Z5FaI3RZ/J2vz8663eU6OF0uWoOVkRJnTdGMQ0n1NhNsmqgxW')
   const { url, asked } = await hasuraOf(t, { UserByEmail: costly })
   const { fastify, log } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })

@@ -11,7 +11,7 @@ import { settings } from '../support/service.ts'
 
 const cost = { memoryCost: 8, timeCost: 1, parallelism: 1 }
 
-/** The plugin alone, with a slot for each hash. */
+/** Only the plugin, with a slot for each hash. */
 async function passwords (t: Test, env: Record<string, string> = {}) {
   const control = hashThreads(t)
   const lines: string[] = []

@@ -24,7 +24,7 @@ await prepare('migrated', 'hasura')
 try {
   renameSync(unfinished, folder)
 } catch (error) {
-  // Another test has prepared the same databases meanwhile.
+  // Another test has prepared the same databases in the meantime.
   if (!existsSync(folder)) throw error
   rmSync(unfinished, { recursive: true, force: true })
 }

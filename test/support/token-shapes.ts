@@ -25,7 +25,7 @@ const own = { [namespace]: claims }
 export const userId = { 'x-hasura-user-id': '7' }
 const mapped = { roles: ['user', 'editor'], role: 'user' }
 
-/** Every key of Hasura's JWT configuration that changes the form of a token, alone and combined. */
+/** Every key of Hasura's JWT configuration that changes the form of a token, separately and combined. */
 export const shapes: Record<string, Shape> = {
   'as it is': { json: {}, token: own },
   'claims_namespace': { json: { claims_namespace: 'a.b' }, token: { 'a.b': claims } },

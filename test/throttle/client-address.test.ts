@@ -9,7 +9,7 @@ import { serverOptions } from '../../src/http/http.ts'
 import clientAddress from '../../src/throttle/client-address.ts'
 import { hasuraOf, service, settings } from '../support/service.ts'
 
-/** The plugin alone, and the address that it reads from a request with these headers. */
+/** Only the plugin, and the address that it reads from a request with these headers. */
 async function start (t: Test, header = 'X-Client-Address') {
   const lines: string[] = []
   const fastify = Fastify(serverOptions({ write: (line) => { lines.push(line) } }))

@@ -269,7 +269,7 @@ onEachDatabase('actions', async (t, database) => {
     t.match(await user('mutation { Find(id: 1) { id } }'), { errors: [{ message: 'field \'Find\' not found in type: \'mutation_root\'' }] })
 
     const selection = '{ Nested { id o: output { __typename text } outputs { id } scores colour } }'
-    // Hasura checks the outer object alone.
+    // Hasura checks only the outer object.
     respond(200, '{"id":12345678901234567890,"output":{"text":"x","more":1},"outputs":[{"id":"y"},{}],"scores":[1.50],"colour":"BLUE"}')
     const response = await fetch(`${hasuraUrl}/v1/graphql`, {
       method: 'POST',

@@ -1,3 +1,4 @@
+import { withoutEmpty } from '../config.ts'
 import type { Environment } from '../config.ts'
 
 /** What the sandbox uses for variables that are not set. These secrets are public. */
@@ -22,8 +23,7 @@ export function withSessions (env: Environment): Environment {
 
 /** Adds the development defaults. An empty value counts as unset. */
 export function settingsOf (env: Environment): SandboxSettings {
-  const set = Object.entries(env).filter(([, value]) => value !== undefined && value !== '')
-  return { ...developmentDefaults, ...Object.fromEntries(set) }
+  return { ...developmentDefaults, ...withoutEmpty(env) }
 }
 
 /** @throws Error if the variable is not a port number */

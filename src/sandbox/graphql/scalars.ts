@@ -79,8 +79,10 @@ export function readScalar (name: string, given: Given, path: string, variables:
 }
 
 const bits: Record<string, number> = { int2: 16, int4: 32, int8: 64 }
-const texts = ['text', 'varchar', 'bpchar', 'citext']
-const numbers = ['float4', 'float8', 'numeric']
+/** The PostgreSQL types that hold text. */
+export const textTypes = ['text', 'varchar', 'bpchar', 'citext']
+/** The PostgreSQL types that hold a number. */
+export const numericTypes = [...Object.keys(bits), 'float4', 'float8', 'numeric']
 
 /** Reads JSON for a column of a PostgreSQL type. A string fits every type, because PostgreSQL parses it. */
 function toColumnValue (type: string, value: unknown, path: string): unknown {
@@ -101,9 +103,9 @@ function toColumnValue (type: string, value: unknown, path: string): unknown {
       item === null ? null : toColumnValue(type.slice(1), item, `${path}[${index}]`)
     ))
   }
-  if (texts.includes(type)) expect('String', 'Text')
+  if (textTypes.includes(type)) expect('String', 'Text')
   else if (type === 'bool') expect('Boolean', 'Bool')
-  else if (numbers.includes(type)) expect('Number', 'Scientific')
+  else if (numericTypes.includes(type)) expect('Number', 'Scientific')
   else throw parseFailed(`A string is expected for type: ${type}`, path)
   return value
 }

@@ -3,13 +3,12 @@ import {
   accessOf, grantedColumns, isGraphqlName, readableColumns, readableRelationships
 } from '../database/permissions.ts'
 import { comparisons, patternMatches } from '../database/where.ts'
+import { numericTypes, textTypes } from './scalars.ts'
 
 /** The GraphQL types that are not named like PostgreSQL's. */
 const renamed: Record<string, string> = {
   text: 'String', varchar: 'String', int4: 'Int', bool: 'Boolean', float4: 'Float', int8: 'bigint', int2: 'smallint'
 }
-const textTypes = ['text', 'varchar', 'bpchar', 'citext']
-const numericTypes = ['int2', 'int4', 'int8', 'float4', 'float8', 'numeric']
 
 /** Returns the name of the GraphQL scalar for a PostgreSQL type or the elements of an array. */
 export function scalarNamed (pgType: string): string {

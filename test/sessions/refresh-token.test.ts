@@ -1,3 +1,4 @@
+import { createHmac, hkdfSync } from 'node:crypto'
 import fc from 'fast-check'
 import t from 'tap'
 import { createRefreshTokens } from '../../src/sessions/refresh-token.ts'
@@ -47,4 +48,16 @@ t.test('any other spelling of a token is malformed', async (t) => {
     `+${text.slice(1)}`, bytes.toString('hex'), '😀'.repeat(38), 'A'.repeat(76), 'a'.repeat(100_000)
   ]
   for (const malformed of table) t.equal(decode(malformed), undefined, JSON.stringify(malformed.slice(0, 90)))
+})
+
+t.test('a token of another version is refused, even if its signature is right', async (t) => {
+  const { encode, decode } = createRefreshTokens([secret])
+  const key = new Uint8Array(hkdfSync('sha256', secret, '', 'refresh token', 32))
+  const ofVersion = (version: number): string => {
+    const signed = Buffer.from(encode(token), 'base64url').subarray(0, 25)
+    signed.writeUInt8(version, 0)
+    return Buffer.concat([signed, createHmac('sha256', key).update(signed).digest()]).toString('base64url')
+  }
+  t.strictSame(decode(ofVersion(1)), token)
+  for (const version of [0, 2, 255]) t.equal(decode(ofVersion(version)), undefined)
 })

@@ -4,7 +4,7 @@ import { EndSessionsDocument } from '../generated/operations.ts'
 import type { User_Session_Bool_Exp } from '../generated/operations.ts'
 import { registerAction } from '../http/register-action.ts'
 import { aliveAt } from '../sessions/alive.ts'
-import { clearRefreshCookie, readRefreshCookie } from '../sessions/refresh-cookie.ts'
+import { clearRefreshCookie } from '../sessions/refresh-cookie.ts'
 import { requireSessions } from '../sessions/sessions.ts'
 
 /** `Logout`: ends the session of the refresh token or, without one, of the access token. */
@@ -27,8 +27,8 @@ export async function logout (fastify: FastifyInstance): Promise<void> {
     input: { refresh_token: { type: 'string', nullable: true }, everywhere: { type: 'boolean', nullable: true } },
     output: { ok: { type: 'boolean' } },
     async handler (input, { request, reply }) {
-      requireSessions(fastify)
-      const session = namedSession(input.refresh_token ?? readRefreshCookie(request), request)
+      const { sentToken } = requireSessions(fastify)
+      const session = namedSession(sentToken(input.refresh_token, request), request)
       if (session !== undefined) {
         const now = new Date().toISOString()
         const where = input.everywhere === true ? { user: { sessions: { ...aliveAt(now), ...session } } } : session

@@ -3,7 +3,6 @@ import { Counter } from 'prom-client'
 import type { JsonWebToken, MutationRefreshArgs } from '../generated/actions.ts'
 import { RefreshSessionDocument, SessionInGraceDocument } from '../generated/operations.ts'
 import { registerAction } from '../http/register-action.ts'
-import { readRefreshCookie } from '../sessions/refresh-cookie.ts'
 import { invalidRefreshToken, jsonWebToken, requireSessions } from '../sessions/sessions.ts'
 
 /** `Refresh`: exchanges a refresh token for a new access token (RFC 6749, section 6). */
@@ -21,7 +20,7 @@ export async function refresh (fastify: FastifyInstance): Promise<void> {
     output: jsonWebToken,
     async handler (input, { request, reply }) {
       const sessions = requireSessions(fastify)
-      const token = sessions.read(input.refresh_token ?? readRefreshCookie(request))
+      const token = sessions.read(sessions.sentToken(input.refresh_token, request))
       if (token === undefined) throw invalidRefreshToken()
       const { sessionId: id, generation } = token
       const next = { ...token, generation: generation + 1 }

@@ -4,7 +4,7 @@ import fp from 'fastify-plugin'
 import { ActionError } from '../errors.ts'
 import type { JsonWebToken } from '../generated/actions.ts'
 import type { TokenUserFragment } from '../generated/operations.ts'
-import { setRefreshCookie } from './refresh-cookie.ts'
+import { readRefreshCookie, setRefreshCookie } from './refresh-cookie.ts'
 import { createRefreshTokens } from './refresh-token.ts'
 import type { RefreshToken } from './refresh-token.ts'
 
@@ -24,6 +24,8 @@ interface Sessions {
   create: (userId: TokenUserFragment['id'], request: FastifyRequest) => NewSession
   /** The times that a refresh compares and sets, in ISO 8601. */
   refreshTimes: () => { now: string, grace_start: string, idle_expires_at: string }
+  /** The refresh token that a request sends: its argument or, with `REFRESH_COOKIE=on`, its cookie. */
+  sentToken: (argument: string | null | undefined, request: FastifyRequest) => string | undefined
   /**
    * Reads a refresh token; undefined if it is absent, malformed, forged or expired. Whether its session is alive is in
    * the database.
@@ -120,6 +122,9 @@ function createSessions ({ config, jwt }: FastifyInstance, secret: string): Sess
       const token = refreshTokens.decode(text)
       return token !== undefined && token.expiresAt * 1000 > Date.now() ? token : undefined
     },
+    sentToken: (argument, request) => (
+      argument ?? (config.REFRESH_COOKIE === 'on' ? readRefreshCookie(request) : undefined)
+    ),
     answerAccess,
     addRefreshToken,
     answer: (user, token, reply) => addRefreshToken(answerAccess(user, token.sessionId), token, reply)

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { sandbox } from '../support/sandbox.ts'
+import { service } from '../support/service.ts'
 import { clientsOf, password, tokenSecret } from '../support/sessions.ts'
 
 const running = await sandbox(t, { env: { ...tokenSecret, REFRESH_COOKIE: 'on' } })
@@ -145,4 +146,16 @@ t.test('ChangePassword sets the cookie of the new session', async (t) => {
   t.match(await asAdmin('{ user_session(where: { ended_because: { _eq: "password-changed" } }) { ended_because } }'), {
     data: { user_session: [{ ended_because: 'password-changed' }] }
   })
+})
+
+t.test('with REFRESH_COOKIE=off, a cookie from before is not read', async (t) => {
+  await signup('off@b.test')
+  const { cookie } = await login('off@b.test')
+  const { inject } = await service(t, { ...tokenSecret, HASURA_GRAPHQL_ENDPOINT: running.hasuraUrl })
+  const headers = { cookie: `__Host-refresh_token=${cookie}` }
+  t.match(await inject({ url: '/refresh', headers, payload: { input: {} } }), {
+    status: 401, body: { extensions: { code: 'invalid-refresh-token' } }
+  })
+  t.match(await inject({ url: '/logout', headers, payload: { input: {} } }), { status: 200 })
+  t.strictSame(await ends('off@b.test'), [null])
 })

@@ -93,7 +93,7 @@ t.test('a schema that lacks something that the operations use is reported in one
     ['a relationship', [/^ {2}roles\(.*\n/gm, ''], /^user\.roles$/],
     ['a table that cannot be inserted into', [/^ {2}insert_user_one\(.*\n/gm, ''], /^mutation_root\.insert_user_one$/],
     ['a key of another type', [/\bInt_comparison_exp\b/g, 'numeric_comparison_exp'], /Int_comparison_exp/],
-    ['a table', [/(?<!_)\buser(?=\b|_(?!role|session))/g, 'person'], /\.user\b|^user\.|^user_(?!role|session)/]
+    ['a table', [/(?<!_)\buser(?=\b|_(?!role|session))/g, 'person'], /\.user(?:_id)?\b|^user\.|^user_(?!role|session)/]
   ]
   for (const [title, [pattern, replacement], missing] of table) {
     const names = schemaRequirements.filter(requirement => missing.test(requirement))

@@ -3,7 +3,9 @@ import { makePems, types } from '../src/cli/keys/make.ts'
 import config from '../src/config.ts'
 import type { TokenUserFragment } from '../src/generated/operations.ts'
 import { isPairType } from '../src/jwt/key-pair.ts'
+import { readJwtSecret } from '../src/jwt/jwt-secret.ts'
 import jwt from '../src/jwt/jwt.ts'
+import { parsePrivateKey } from '../src/jwt/signing-keys.ts'
 import { median } from './measure.ts'
 import type { Context, Report } from './report.ts'
 
@@ -17,7 +19,8 @@ function keysOf (type: string): Record<string, string> {
 async function signerOf (type: string): Promise<() => string> {
   const fastify = Fastify()
   const env = { HASURA_GRAPHQL_ENDPOINT: 'http://127.0.0.1', HASURA_GRAPHQL_ADMIN_SECRET: 'unused', ...keysOf(type) }
-  await fastify.register(config, { env })
+  const parsers = { HASURA_GRAPHQL_JWT_SECRET: readJwtSecret, JWT_PRIVATE_KEY: parsePrivateKey }
+  await fastify.register(config, { env, parsers })
   await fastify.register(jwt, { claimsOf: () => ({}) })
   // The fragment may read columns for custom claims, too.
   const user = { id: 1, default_role: 'user', disabled_at: null, roles: [{ role: 'editor' }] } as TokenUserFragment

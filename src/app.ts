@@ -21,6 +21,7 @@ import http from './http/http.ts'
 import jwks from './jwt/jwks.ts'
 import jwt from './jwt/jwt.ts'
 import { readJwtSecret } from './jwt/jwt-secret.ts'
+import { parsePrivateKey } from './jwt/signing-keys.ts'
 import metrics from './metrics.ts'
 import password from './password/password.ts'
 import health from './http/health.ts'
@@ -43,7 +44,10 @@ async function app (fastify: FastifyInstance, { env }: { env: Environment }): Pr
   await fastify.register(config, {
     env,
     parsers: {
-      HASURA_GRAPHQL_ENDPOINT: parseEndpoint, HASURA_GRAPHQL_JWT_SECRET: readJwtSecret, REDIS_URL: parseRedisUrl
+      HASURA_GRAPHQL_ENDPOINT: parseEndpoint,
+      HASURA_GRAPHQL_JWT_SECRET: readJwtSecret,
+      JWT_PRIVATE_KEY: parsePrivateKey,
+      REDIS_URL: parseRedisUrl
     }
   })
   await fastify.register(metrics)

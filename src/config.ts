@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 import fastifyEnv from '@fastify/env'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, ParsedVariables } from 'fastify'
 import fp from 'fastify-plugin'
 import type { FromSchema } from 'json-schema-to-ts'
 
@@ -112,6 +112,8 @@ type Variable = keyof typeof configSchema.properties
 declare module 'fastify' {
   interface FastifyInstance {
     config: Config
+    /** What the parsers have returned, by variable. The file of each parser adds its type to `ParsedVariables`. */
+    parsed: ParsedVariables
   }
 }
 
@@ -213,19 +215,26 @@ function* findWarnings (env: Environment): Generator<string> {
   }
 }
 
+type Parser<Value, Result> = (value: Value, env: Environment, parsed: Partial<ParsedVariables>) => Result | undefined
+
 interface ConfigOptions {
   env: Environment
   /**
-   * Parsers of single variables, which throw a ConfigError. The plugins that need the values call them, too. They run
-   * here so that one run reports every unusable variable.
+   * Parsers of variables, which throw a ConfigError. They run here so that one run reports every unusable variable, in
+   * this order. A parser also gets what those before it have returned. It does not run if its variable is required and
+   * missing. It may return undefined if it needs another variable that is unusable.
    */
-  parsers?: Partial<Record<Variable, (value: string) => unknown>>
+  parsers?: { [Name in keyof ParsedVariables]?: Parser<Config[Name], ParsedVariables[Name]> }
 }
 
-function* runParsers (parsers: ConfigOptions['parsers'] = {}, env: Environment): Generator<ConfigError> {
-  for (const [variable, parse] of Object.entries(parsers)) {
+function* runParsers (
+  parsers: ConfigOptions['parsers'] = {}, env: Environment, parsed: Record<string, unknown>
+): Generator<ConfigError> {
+  const required: readonly string[] = configSchema.required
+  for (const [variable, parse] of Object.entries(parsers) as Array<[string, Parser<string | undefined, unknown>]>) {
+    if (env[variable] === undefined && required.includes(variable)) continue
     try {
-      if (env[variable] !== undefined) parse(env[variable])
+      parsed[variable] = parse(env[variable], env, parsed)
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
       yield error
@@ -234,7 +243,7 @@ function* runParsers (parsers: ConfigOptions['parsers'] = {}, env: Environment):
 }
 
 /**
- * Reads the configuration from `env`, and from nowhere else, into `fastify.config`.
+ * Reads the configuration from `env`, and from nowhere else, into `fastify.config` and `fastify.parsed`.
  *
  * @throws ConfigError with one line for each variable that is missing or unusable
  */
@@ -249,11 +258,15 @@ async function config (fastify: FastifyInstance, { env, parsers }: ConfigOptions
     schemaErrors = (error as { errors?: SchemaError[] }).errors ?? []
     if (schemaErrors.length === 0) throw error
   }
-  const errors = [...schemaErrors.map(error => explain(error, data)), ...crossCheck(data), ...runParsers(parsers, data)]
+  const parsed = {}
+  const errors = [
+    ...schemaErrors.map(error => explain(error, data)), ...crossCheck(data), ...runParsers(parsers, data, parsed)
+  ]
   // The first error of a variable is enough.
   const variables = errors.map(({ variable }) => variable)
   const [first, ...others] = errors.filter(({ variable }, index) => variables.indexOf(variable) === index)
   if (first !== undefined) throw new ConfigError(first.variable, first.problem, others)
+  fastify.decorate('parsed', parsed as ParsedVariables)
   fastify.log.level = fastify.config.LOG_LEVEL
   for (const warning of findWarnings(set)) fastify.log.warn(warning)
 }

@@ -3,6 +3,7 @@ import Fastify from 'fastify'
 import t from 'tap'
 import { parse } from 'yaml'
 import config, { ConfigError, configSchema } from '../src/config.ts'
+import { pairFor, privatePem, publicPem } from './support/key-pairs.ts'
 import { service, settings } from './support/service.ts'
 
 const required = {
@@ -146,15 +147,47 @@ t.test('one run reports every unusable variable once, those that other plugins p
     'HASURA_GRAPHQL_JWT_SECRET is not a JSON object: .* single quotes around it in a \\.env file.*',
     'REDIS_URL is not a URL of Redis: (?!.*hunter2).*$'
   ].join('\n')))
+
+  const pair = pairFor('ES256')
+  const publicKey = JSON.stringify({ type: 'ES256', key: publicPem(pair) })
+  const block = '-----BEGIN PRIVATE KEY-----\\nhunter2\\n-----END PRIVATE KEY-----'
+  const table: Array<[Record<string, string>, problems: string[]]> = [
+    [{ JWT_PRIVATE_KEY: 'hunter2', JWT_PRIVATE_KEY_FILE: '/hunter2' }, ['JWT_PRIVATE_KEY_FILE and JWT_PRIVATE_KEY are both set: .*']],
+    [{ JWT_PRIVATE_KEY: 'hunter2' }, ['JWT_PRIVATE_KEY is set, but type HS256 .*']],
+    [{ JWT_PRIVATE_KEY_FILE: '/hunter2' }, ['JWT_PRIVATE_KEY_FILE is set, but type HS256 .*']],
+    [{ HASURA_GRAPHQL_JWT_SECRET: publicKey }, ['JWT_PRIVATE_KEY is missing: .*']],
+    [{ HASURA_GRAPHQL_JWT_SECRET: publicKey, JWT_PRIVATE_KEY: block }, ['JWT_PRIVATE_KEY holds a PEM block .* cannot be decoded']],
+    [{ HASURA_GRAPHQL_JWT_SECRET: publicKey, JWT_PRIVATE_KEY: privatePem(pairFor('ES256')) },
+      ['JWT_PRIVATE_KEY holds a private key that does not belong to .*']],
+    [{ HASURA_GRAPHQL_JWT_SECRET: 'hunter2', JWT_PRIVATE_KEY: block },
+      ['HASURA_GRAPHQL_JWT_SECRET is not a JSON object: .*', 'JWT_PRIVATE_KEY holds a PEM block .* cannot be decoded']],
+    [{ HASURA_GRAPHQL_JWT_SECRET: '', JWT_PRIVATE_KEY: 'hunter2', JWT_PRIVATE_KEY_FILE: '/hunter2' },
+      ['HASURA_GRAPHQL_JWT_SECRET is missing: .*', 'JWT_PRIVATE_KEY_FILE and JWT_PRIVATE_KEY are both set: .*']],
+    [{ HASURA_GRAPHQL_JWT_SECRET: 'hunter2' }, ['HASURA_GRAPHQL_JWT_SECRET is not a JSON object: .*']]
+  ]
+  for (const [env, problems] of table) {
+    const message = await messageOf(service(t, { PORT: 'http', ACCESS_TOKEN_TTL_SECONDS: '0', REDIS_URL: 'redis://[', ...env }))
+    const expected = ['ACCESS_TOKEN_TTL_SECONDS is .*', 'PORT is .*', 'REDIS_URL is .*', ...problems].sort()
+    t.match(message.split('\n').sort().join('\n'), new RegExp(`^${expected.sort().join('\n')}$`), JSON.stringify(problems))
+    t.notMatch(message, 'hunter2')
+  }
+})
+
+t.test('what a parser returns is kept, and the parsers after it receive it', async (t) => {
+  const { fastify } = await service(t, { HASURA_GRAPHQL_ENDPOINT: 'http://hasura:8080/a', REDIS_URL: '' })
+  const { HASURA_GRAPHQL_ENDPOINT, HASURA_GRAPHQL_JWT_SECRET, JWT_PRIVATE_KEY, REDIS_URL } = fastify.parsed
+  t.equal(HASURA_GRAPHQL_ENDPOINT.href, 'http://hasura:8080/a')
+  t.equal(JWT_PRIVATE_KEY, HASURA_GRAPHQL_JWT_SECRET.keys)
+  t.equal(REDIS_URL, undefined)
 })
 
 t.test('a bug in a parser is not reported as an unusable variable', async (t) => {
-  const parsers = { HOST: () => { throw new TypeError('a bug') } }
+  const parsers = { HASURA_GRAPHQL_ENDPOINT: () => { throw new TypeError('a bug') } }
   const register = async (env: object) => {
     await Fastify().register(config, { env: { ...required, ...env }, parsers })
   }
-  await t.rejects(register({ HOST: 'a', PORT: 'no' }), { name: 'TypeError', message: 'a bug' })
-  await t.rejects(register({ PORT: 'no' }), { name: 'ConfigError' }, 'an unset variable is not parsed')
+  await t.rejects(register({ PORT: 'no' }), { name: 'TypeError', message: 'a bug' })
+  await t.rejects(register({ HASURA_GRAPHQL_ENDPOINT: '' }), { name: 'ConfigError' }, 'a missing variable is not parsed')
 })
 
 t.test('a webhook that others can reach needs the action secret', async (t) => {

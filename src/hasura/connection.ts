@@ -3,6 +3,12 @@ import { ConfigError } from '../config.ts'
 import type { Config } from '../config.ts'
 import { readAnswer } from './answer.ts'
 
+declare module 'fastify' {
+  interface ParsedVariables {
+    HASURA_GRAPHQL_ENDPOINT: URL
+  }
+}
+
 /**
  * Parses `HASURA_GRAPHQL_ENDPOINT`, the base URL of Hasura.
  *
@@ -40,9 +46,8 @@ export interface Connection {
   close: () => Promise<void>
 }
 
-/** Opens a pool of kept-alive connections to Hasura. */
-export function openConnection (config: Config): Connection {
-  const url = parseEndpoint(config.HASURA_GRAPHQL_ENDPOINT)
+/** Opens a pool of kept-alive connections to Hasura at its base URL. */
+export function openConnection (url: URL, config: Config): Connection {
   const path = `${url.pathname.replace(/\/+$/, '')}/v1/graphql`
   const ownHeaders = {
     'content-type': 'application/json', 'x-hasura-admin-secret': config.HASURA_GRAPHQL_ADMIN_SECRET

@@ -69,7 +69,7 @@ const definition = /^[^]*\b(query|mutation) (\w+)[^]*$/
 
 /** `fastify.hasura`: the client for Hasura. */
 async function hasura (fastify: FastifyInstance): Promise<void> {
-  const { send, close } = openConnection(fastify.config)
+  const { send, close } = openConnection(fastify.parsed.HASURA_GRAPHQL_ENDPOINT, fastify.config)
   fastify.addHook('onClose', close)
   const timeout = fastify.config.HASURA_TIMEOUT_SECONDS * 1000
   const { duration, retries } = createMetrics(fastify)

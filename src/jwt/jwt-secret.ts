@@ -19,6 +19,12 @@ export interface JwtSecret {
   allowedSkewSeconds: number
 }
 
+declare module 'fastify' {
+  interface ParsedVariables {
+    HASURA_GRAPHQL_JWT_SECRET: JwtSecret
+  }
+}
+
 /** The keys of Hasura's JSON that this service uses. */
 type JwtConfig = { type?: unknown, claims_map?: unknown, audience?: string | string[], allowed_skew?: number }
   & Partial<Record<'key' | 'jwk_url' | 'issuer' | `claims_${'namespace' | 'namespace_path' | 'format'}`, string>>

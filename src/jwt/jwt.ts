@@ -4,7 +4,7 @@ import fp from 'fastify-plugin'
 import type { TokenUserFragment } from '../generated/operations.ts'
 import { toHasuraClaims } from './custom-claims.ts'
 import type { CustomClaims } from './custom-claims.ts'
-import { isStringOrUri, readJwtSecret } from './jwt-secret.ts'
+import { isStringOrUri } from './jwt-secret.ts'
 import { openSigningKeys } from './signing-keys.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
@@ -40,8 +40,8 @@ interface JwtOptions {
 
 /** `fastify.jwt`: signs tokens that Hasura accepts with the same `HASURA_GRAPHQL_JWT_SECRET`. */
 async function jwt (fastify: FastifyInstance, { claimsOf }: JwtOptions): Promise<void> {
-  const secret = readJwtSecret(fastify.config.HASURA_GRAPHQL_JWT_SECRET)
-  const { sign, publicKeys } = await openSigningKeys(fastify, secret)
+  const { HASURA_GRAPHQL_JWT_SECRET: secret } = fastify.parsed
+  const { sign, publicKeys } = await openSigningKeys(fastify)
 
   function signFor (user: TokenUserFragment, sessionId?: string): string {
     const sub = subjectOf(user)

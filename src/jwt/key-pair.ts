@@ -101,23 +101,28 @@ export function thumbprintOf (key: KeyObject): string {
   return createHash('sha256').update(JSON.stringify(publicMembers(key))).digest('base64url')
 }
 
+export type Sign = (payload: object) => string
+
 /** A private key that signs, and its public key as a JWK (RFC 7517, section 4). */
 export interface SigningKey {
   kid: string
   jwk: JsonWebKey
-  /** Signs a payload, to which it adds `iat` and `exp` (RFC 7515, compact serialization). */
-  sign: (payload: object) => string
+  /**
+   * Makes a function that signs a payload, to which it adds `iat` and `exp` (RFC 7515, compact serialization).
+   *
+   * @param ttlSeconds - lifetime of a token
+   */
+  signer: (ttlSeconds: number) => Sign
 }
 
 /**
  * Reads a private key, and makes and verifies one signature, so that an unusable key fails the start and not a login.
  *
  * @param expected - the type and the public key in Hasura's configuration, if it has them
- * @param ttlSeconds - lifetime of a token
  * @throws through `refuse`
  */
 export function readSigningKey (
-  pem: string, expected: { type: PairType | undefined, publicKey?: KeyObject }, ttlSeconds: number, refuse: Refuse
+  pem: string, expected: { type: PairType | undefined, publicKey?: KeyObject }, refuse: Refuse
 ): SigningKey {
   const key = readPrivateKey(pem, refuse)
   const algorithm = algorithmOf(typeFor(key, expected.type, problem => refuse(`holds a private key that ${problem}`)))
@@ -128,12 +133,14 @@ export function readSigningKey (
   }
   // fast-jwt does not accept a KeyObject. Its times are in milliseconds.
   const privatePem = key.export({ type: 'pkcs8', format: 'pem' }).toString()
-  const sign = createSigner({ key: privatePem, algorithm, kid, expiresIn: ttlSeconds * 1000 })
+  const signer = (ttlSeconds: number): Sign => (
+    createSigner({ key: privatePem, algorithm, kid, expiresIn: ttlSeconds * 1000 })
+  )
   try {
-    createVerifier({ key: publicKey.export({ type: 'spki', format: 'pem' }).toString() })(sign({}))
+    createVerifier({ key: publicKey.export({ type: 'spki', format: 'pem' }).toString() })(signer(60)({}))
   } catch {
     // A SEC 1 file holds both keys of a pair, and they may not match.
     refuse('holds a private key whose signature its own public key does not accept')
   }
-  return { kid, jwk: { ...publicMembers(key), kid, alg: algorithm, use: 'sig' }, sign }
+  return { kid, jwk: { ...publicMembers(key), kid, alg: algorithm, use: 'sig' }, signer }
 }

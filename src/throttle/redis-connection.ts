@@ -11,17 +11,25 @@ const checks = 5
 /** Milliseconds between a failure and the next connection. */
 const reconnectMs = 1000
 
-interface Server {
+interface RedisServer {
+  url: string
   isEncrypted: boolean
   password: string
 }
 
+declare module 'fastify' {
+  interface ParsedVariables {
+    REDIS_URL: RedisServer | undefined
+  }
+}
+
 /** @throws ConfigError if `REDIS_URL` is not a URL of Redis */
-export function parseRedisUrl (text: string): Server {
+export function parseRedisUrl (url: string | undefined): RedisServer | undefined {
+  if (url === undefined) return undefined
   try {
-    const { protocol, username, password, pathname, search, hash } = new URL(text)
+    const { protocol, username, password, pathname, search, hash } = new URL(url)
     decodeURIComponent(username)
-    const server = { isEncrypted: protocol === 'rediss:', password: decodeURIComponent(password) }
+    const server = { url, isEncrypted: protocol === 'rediss:', password: decodeURIComponent(password) }
     // A special character that is not encoded ends the password early. The rest of it is then in one of these parts.
     if (/^\/?\d*$/.test(pathname) && search + hash === '') return server
   } catch {
@@ -37,7 +45,7 @@ function hide (password: string, message: string): string {
 }
 
 /** The cause of a failure, with a remedy. */
-function explain (error: unknown, { isEncrypted, password }: Server, isConnecting: boolean): string {
+function explain (error: unknown, { isEncrypted, password }: RedisServer, isConnecting: boolean): string {
   const { code = '', message } = error as NodeJS.ErrnoException
   // OpenSSL's own messages are long and have several lines.
   const isTlsError = code.startsWith('ERR_SSL_')
@@ -111,12 +119,10 @@ async function refuseClusters (client: Client): Promise<void> {
  * Keeps a connection to Redis and replaces it when it fails. The log names the cause once, until a script runs again.
  *
  * @returns after the first attempt to connect, whether or not it succeeds. `run` rejects while there is no connection.
- * @throws ConfigError if REDIS_URL is not a URL of Redis
  */
 export async function connectToRedis (
-  redisUrl: string, log: FastifyBaseLogger
+  server: RedisServer, log: FastifyBaseLogger
 ): Promise<{ run: RunScript, close: () => void }> {
-  const server = parseRedisUrl(redisUrl)
   // Not loaded without REDIS_URL.
   const { createClient } = await import('@redis/client')
   let isReady = false
@@ -125,7 +131,7 @@ export async function connectToRedis (
   let connection = open()
 
   function open () {
-    const client = createClient({ url: redisUrl, socket: { reconnectStrategy: false, connectTimeout: answerMs } })
+    const client = createClient({ url: server.url, socket: { reconnectStrategy: false, connectTimeout: answerMs } })
     return openConnection(client, (error) => {
       if (!hasFailed) {
         log.error(`Redis failed, attempts are counted in the memory of this process: ${explain(error, server, !isReady)}`)

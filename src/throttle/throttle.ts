@@ -30,8 +30,9 @@ function withFallback (redis: LimitStore, memory: LimitStore): LimitStore {
 
 async function createStore (fastify: FastifyInstance): Promise<LimitStore> {
   const memory = createMemoryStore()
-  if (fastify.config.REDIS_URL === undefined) return memory
-  const { run, close } = await connectToRedis(fastify.config.REDIS_URL, fastify.log)
+  const { REDIS_URL: server } = fastify.parsed
+  if (server === undefined) return memory
+  const { run, close } = await connectToRedis(server, fastify.log)
   fastify.addHook('onClose', async () => { close() })
   return withFallback(createRedisStore(run), memory)
 }

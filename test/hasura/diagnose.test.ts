@@ -6,6 +6,7 @@ import type { Test } from 'tap'
 import config from '../../src/config.ts'
 import type { Environment } from '../../src/config.ts'
 import { schemaRequirements } from '../../src/generated/schema-requirements.ts'
+import { parseEndpoint } from '../../src/hasura/connection.ts'
 import { diagnose } from '../../src/hasura/diagnose.ts'
 import hasura from '../../src/hasura/hasura.ts'
 import metrics from '../../src/metrics.ts'
@@ -18,7 +19,7 @@ async function diagnosisOf (
   const fastify = Fastify()
   t.teardown(() => fastify.close())
   const env = { ...settings, HASURA_GRAPHQL_ENDPOINT: endpoint, ...more }
-  await fastify.register(config, { env })
+  await fastify.register(config, { env, parsers: { HASURA_GRAPHQL_ENDPOINT: parseEndpoint } })
   await fastify.register(metrics)
   await fastify.register(hasura)
   return diagnose(fastify.hasura, { compareSchema })

@@ -6,6 +6,7 @@ import type { Test } from 'tap'
 import type { ActionError } from '../../src/errors.ts'
 import { CreateUserDocument, UserByEmailDocument } from '../../src/generated/operations.ts'
 import config from '../../src/config.ts'
+import { parseEndpoint } from '../../src/hasura/connection.ts'
 import hasura from '../../src/hasura/hasura.ts'
 import metrics from '../../src/metrics.ts'
 import { hasuraOf, serverOf, service, settings } from '../support/service.ts'
@@ -13,7 +14,8 @@ import { hasuraOf, serverOf, service, settings } from '../support/service.ts'
 async function started (t: Test, HASURA_GRAPHQL_ENDPOINT: string) {
   const fastify = Fastify()
   t.teardown(() => fastify.close())
-  await fastify.register(config, { env: { ...settings, HASURA_GRAPHQL_ENDPOINT, HASURA_TIMEOUT_SECONDS: '1' } })
+  const env = { ...settings, HASURA_GRAPHQL_ENDPOINT, HASURA_TIMEOUT_SECONDS: '1' }
+  await fastify.register(config, { env, parsers: { HASURA_GRAPHQL_ENDPOINT: parseEndpoint } })
   await fastify.register(metrics)
   await fastify.register(hasura)
   return fastify

@@ -12,6 +12,7 @@ import type { TokenUserFragment } from '../../src/generated/operations.ts'
 import type { CustomClaims } from '../../src/jwt/custom-claims.ts'
 import { readJwtSecret } from '../../src/jwt/jwt-secret.ts'
 import jwt from '../../src/jwt/jwt.ts'
+import { parsePrivateKey } from '../../src/jwt/signing-keys.ts'
 import { parseJwtConfig } from '../../src/sandbox/auth/jwt-config.ts'
 import { createAuthenticate } from '../../src/sandbox/auth/authenticate.ts'
 import { certificate, pairFor, privatePem, publicPem } from '../support/key-pairs.ts'
@@ -23,7 +24,10 @@ import { namespace, orgClaims, roles, shapes, types, userId } from '../support/t
 async function tokens (t: Test, secret: string, env: Record<string, string> = {}, claims: CustomClaims = {}) {
   const fastify = Fastify()
   t.teardown(() => fastify.close())
-  await fastify.register(config, { env: { ...settings, ...env, HASURA_GRAPHQL_JWT_SECRET: secret } })
+  await fastify.register(config, {
+    env: { ...settings, ...env, HASURA_GRAPHQL_JWT_SECRET: secret },
+    parsers: { HASURA_GRAPHQL_JWT_SECRET: readJwtSecret, JWT_PRIVATE_KEY: parsePrivateKey }
+  })
   await fastify.register(jwt, { claimsOf: () => claims })
   return fastify.jwt
 }

@@ -46,29 +46,27 @@ function objectSchema (properties: object) {
   return { type: 'object', additionalProperties: false, required, properties }
 }
 
+function outcomeOf (result: PromiseSettledResult<unknown>): string {
+  if (result.status === 'fulfilled') return 'success'
+  return result.reason instanceof ActionError ? result.reason.code : 'internal'
+}
+
 /** Runs `work` with a `limit` function, and settles what it reserved with the outcome of `work`. */
 async function withLimits<Output> (
   { throttle }: FastifyInstance, work: (limit: ActionContext['limit']) => Promise<Output>
 ): Promise<Output> {
   const reservations: Reservation[] = []
-  let outcome = 'internal'
-  try {
-    const output = await work(async (rules) => {
-      if (rules.length === 0) return
-      const reservation = await throttle.reserve(rules)
-      if ('retryAfterMilliseconds' in reservation) {
-        throw tryAgainLater('rate-limited', 'Too many attempts', reservation.retryAfterMilliseconds)
-      }
-      reservations.push(reservation)
-    })
-    outcome = 'success'
-    return output
-  } catch (error) {
-    if (error instanceof ActionError) outcome = error.code
-    throw error
-  } finally {
-    for (const reservation of reservations) await reservation.settle(outcome)
-  }
+  const [result] = await Promise.allSettled([work(async (rules) => {
+    if (rules.length === 0) return
+    const reservation = await throttle.reserve(rules)
+    if ('retryAfterMilliseconds' in reservation) {
+      throw tryAgainLater('rate-limited', 'Too many attempts', reservation.retryAfterMilliseconds)
+    }
+    reservations.push(reservation)
+  })])
+  for (const reservation of reservations) await reservation.settle(outcomeOf(result))
+  if (result.status === 'rejected') throw result.reason
+  return result.value
 }
 
 /**

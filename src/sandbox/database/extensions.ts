@@ -1,11 +1,20 @@
-import type { Extensions } from '@electric-sql/pglite'
+import type { Extension, Extensions } from '@electric-sql/pglite'
 import type { Migration } from './migrations.ts'
+
+/**
+ * Makes PGlite link each extension when PostgreSQL asks for it. By default PGlite links all of them side by side, and
+ * one start in ten, pgcrypto then refuses every algorithm.
+ */
+const linkOnDemand: Extension = {
+  name: 'link on demand',
+  setup: async (_, options: object) => ({ emscriptenOpts: { ...options, noWasmDecoding: true } })
+}
 
 /** Loads the extensions that the migrations create: PGlite has PostgreSQL's own ones, each in a module. */
 export async function loadExtensions (migrations: Migration[]): Promise<Extensions> {
   const creation = /create\s+extension\s+(?:if\s+not\s+exists\s+)?"?([\w-]+)/gi
   const names = migrations.flatMap(({ sql }) => [...sql.matchAll(creation)].map(([, name = '']) => name.toLowerCase()))
-  const loaded: Extensions = {}
+  const loaded: Extensions = { linkOnDemand }
   for (const name of new Set(names.map(name => name.replaceAll('-', '_')))) {
     try {
       Object.assign(loaded, await import(`@electric-sql/pglite/contrib/${name}`))

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as after } from 'node:timers/promises'
+import timers from 'node:timers/promises'
 import { calculateJwkThumbprint, decodeProtectedHeader } from 'jose'
 import t from 'tap'
 import type { Test } from 'tap'
@@ -12,8 +13,12 @@ import { pairFor, privatePem, publicPem } from '../support/key-pairs.ts'
 import { temporaryFolder } from '../support/folders.ts'
 import { service } from '../support/service.ts'
 
-// The tests wait for the clock, not for the processor.
-t.jobs = 10
+// The tests set the clock. The service reads the files again in the next turn of the event loop, not a second later.
+let now = Date.parse('2026-01-01T00:00:00Z')
+const turn = async (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
+t.intercept(Date, 'now', { value: () => now })
+t.intercept(timers, 'setTimeout', { value: turn })
+syncBuiltinESMExports()
 
 const url = JSON.stringify({ jwk_url: 'http://auth:3000/.well-known/jwks.json' })
 
@@ -31,10 +36,10 @@ const failure = 50
 
 interface State { signing: string | undefined, published: unknown[] }
 
-/** A service with short times: verifiers keep the keys for one second, and tokens are valid for three. */
+/** A service whose keys verifiers keep for 10 seconds, and whose tokens are valid for 60. */
 async function running (t: Test, path: string, secret = url) {
   const { fastify, log } = await service(t, {
-    HASURA_GRAPHQL_JWT_SECRET: secret, JWT_PRIVATE_KEY_FILE: path, JWKS_MAX_AGE_SECONDS: '1', ACCESS_TOKEN_TTL_SECONDS: '3'
+    HASURA_GRAPHQL_JWT_SECRET: secret, JWT_PRIVATE_KEY_FILE: path, JWKS_MAX_AGE_SECONDS: '10', ACCESS_TOKEN_TTL_SECONDS: '60'
   })
   const state = async (): Promise<State> => {
     const { keys } = (await fastify.inject('/.well-known/jwks.json')).json<{ keys: Array<{ kid: string }> }>()
@@ -44,54 +49,58 @@ async function running (t: Test, path: string, secret = url) {
   const reports = (level: number): unknown[] => (
     log().filter(line => line['level'] === level).map(({ err, msg }) => err === undefined ? msg : (err as Error).message)
   )
-  /** Polls until the state is the expected one. */
-  const becomes = async (signing: Key, published: Key[], message: string): Promise<void> => {
-    const wanted = { signing: signing.kid, published: published.map(({ kid }) => kid) }
-    let found = await state()
-    for (let tries = 0; tries < 300 && JSON.stringify(found) !== JSON.stringify(wanted); tries++) {
-      await after(50)
-      found = await state()
-    }
-    t.strictSame(found, wanted, message)
+  const is = async (signing: Key, published: Key[], message: string): Promise<void> => {
+    t.strictSame(await state(), { signing: signing.kid, published: published.map(({ kid }) => kid) }, message)
   }
   const reported = async (level: number, count: number): Promise<unknown[]> => {
-    for (let tries = 0; tries < 300 && reports(level).length < count; tries++) await after(50)
+    while (reports(level).length < count) await turn()
     return reports(level)
   }
-  return { becomes, reported, reports }
+  const changed = async (): Promise<void> => {
+    while (!log().some(({ msg }) => msg === 'The private keys have changed')) await turn()
+  }
+  return { is, changed, reported, reports }
 }
 
-t.test('a key that replaces a single file is published first and signs later, and the old one stays until its tokens have expired', { buffered: true }, async (t) => {
+const seconds = 1000
+
+t.test('a key that replaces a single file is published first and signs later, and the old one stays until its tokens have expired', async (t) => {
   const file = join(temporaryFolder(t), 'key.pem')
   const [a, b] = [await newKey(), await newKey()]
   writeFileSync(file, a.pem)
-  const { becomes, reports } = await running(t, file)
-  await becomes(a, [a], 'alone')
+  const { is, changed, reports } = await running(t, file)
+  await is(a, [a], 'alone')
   writeFileSync(`${file}.new`, b.pem)
   renameSync(`${file}.new`, file)
-  await becomes(a, [a, b], 'published')
-  const published = Date.now()
-  await becomes(b, [a, b], 'signs')
-  const signed = Date.now()
-  t.ok(signed - published > 1500, 'after twice the time for which verifiers keep the keys')
-  await becomes(b, [b], 'the old one has expired')
-  t.ok(Date.now() - signed > 3000, 'after its last token, with a reserve for clocks that differ')
+  await changed()
+  await is(a, [a, b], 'published')
+  now += 20 * seconds - 1
+  await is(a, [a, b], 'until twice the time for which verifiers keep the keys has passed')
+  now += 1
+  await is(b, [a, b], 'signs')
+  now += 70 * seconds - 1
+  await is(b, [a, b], 'until the last token of the old one has expired, with a margin for clocks that differ')
+  now += 1
+  await is(b, [b], 'the old one has expired')
   t.strictSame([...reports(warning), ...reports(failure)], [])
 })
 
-t.test('an old key stays published for longer with allowed_skew', { buffered: true }, async (t) => {
+t.test('an old key stays published for longer with allowed_skew', async (t) => {
   const file = join(temporaryFolder(t), 'key.pem')
   const [a, b] = [await newKey(), await newKey()]
   writeFileSync(file, a.pem)
-  const { becomes } = await running(t, file, JSON.stringify({ ...JSON.parse(url) as object, allowed_skew: -3 }))
+  const { is, changed } = await running(t, file, JSON.stringify({ ...JSON.parse(url) as object, allowed_skew: -3 }))
   writeFileSync(file, b.pem)
-  await becomes(b, [a, b], 'the new one signs')
-  const signed = Date.now()
-  await becomes(b, [b], 'the old one has expired')
-  t.ok(Date.now() - signed > 6000, 'after its last token by a clock that is that much behind, with the same reserve')
+  await changed()
+  now += 20 * seconds
+  await is(b, [a, b], 'the new one signs')
+  now += 73 * seconds - 1
+  await is(b, [a, b], 'tokens stay valid for three seconds longer')
+  now += 1
+  await is(b, [b], 'the old one has expired')
 })
 
-t.test('changes are noticed if Kubernetes replaces a folder by renaming a link', { buffered: true }, async (t) => {
+t.test('changes are noticed if Kubernetes replaces a folder by renaming a link', async (t) => {
   const folder = temporaryFolder(t)
   const [a, b] = [await newKey(), await newKey()]
   const put = (version: string, files: Record<string, string>): void => {
@@ -105,21 +114,23 @@ t.test('changes are noticed if Kubernetes replaces a folder by renaming a link',
     }
   }
   put('..2026_1', { 'first.pem': a.pem })
-  const { becomes, reports } = await running(t, folder)
-  await becomes(a, [a], 'alone')
-  const start = Math.ceil(Date.now() / 1000 + 6) * 1000
-  put('..2026_2', { 'first.pem': a.pem, [fileNameOf(start)]: b.pem })
-  await becomes(a, [a, b], 'the new key is published')
-  await becomes(b, [a, b], 'it signs')
-  t.ok(Date.now() >= start, 'from its time on')
+  const { is, changed, reports } = await running(t, folder)
+  await is(a, [a], 'alone')
+  now = Math.ceil(now / seconds) * seconds
+  put('..2026_2', { 'first.pem': a.pem, [fileNameOf(now + 30 * seconds)]: b.pem })
+  await changed()
+  now += 30 * seconds - 1
+  await is(a, [a, b], 'the new key is published')
+  now += 1
+  await is(b, [a, b], 'it signs from its time on')
   t.strictSame([...reports(warning), ...reports(failure)], [])
 })
 
-t.test('an unusable file is reported once, without its content, and the old keys stay in use', { buffered: true }, async (t) => {
+t.test('an unusable file is reported once, without its content, and the old keys stay in use', async (t) => {
   const file = join(temporaryFolder(t), 'key.pem')
   const [a, b] = [await newKey(), await newKey()]
   writeFileSync(file, a.pem)
-  const { becomes, reported, reports } = await running(t, file)
+  const { is, changed, reported, reports } = await running(t, file)
   const table: Array<[() => void, RegExp]> = [
     [() => { writeFileSync(file, '') }, /^JWT_PRIVATE_KEY_FILE holds no private key/],
     [() => { writeFileSync(file, b.pem.slice(0, 90)) }, /^JWT_PRIVATE_KEY_FILE holds no private key/],
@@ -130,34 +141,38 @@ t.test('an unusable file is reported once, without its content, and the old keys
     const errors = await reported(failure, index + 1)
     t.match(errors.at(-1), message)
     t.notMatch(JSON.stringify(errors), b.pem.slice(30, 60))
-    await becomes(a, [a], 'the old key stays in use')
+    await is(a, [a], 'the old key stays in use')
   }
   writeFileSync(file, b.pem)
-  await becomes(a, [a, b], 'a usable file is accepted')
+  await changed()
+  await is(a, [a, b], 'a usable file is accepted')
   t.equal(reports(failure).length, 3, 'each problem is reported once')
 })
 
-t.test('a key that does not belong to the public key of Hasura is reported and does not sign', { buffered: true }, async (t) => {
+t.test('a key that does not belong to the public key of Hasura is reported and does not sign', async (t) => {
   const folder = temporaryFolder(t)
   const [a, b] = [await newKey(), await newKey()]
   writeFileSync(join(folder, 'a.pem'), a.pem)
-  const { becomes, reported } = await running(t, folder, JSON.stringify({ type: 'ES256', key: a.publicPem }))
+  const { is, reported } = await running(t, folder, JSON.stringify({ type: 'ES256', key: a.publicPem }))
   writeFileSync(join(folder, '2020-01-01T00-00-00Z.pem'), b.pem)
   const reason = /2020-01-01T00-00-00Z\.pem, which holds a private key that does not belong to the public key/
   t.match(await reported(failure, 1), [reason])
-  await becomes(a, [a], 'the old key stays in use')
+  await is(a, [a], 'the old key stays in use')
 })
 
-t.test('if the times of all keys in the folder are in the future, a warning says so, and the old key still signs', { buffered: true }, async (t) => {
+t.test('if the times of all keys in the folder are in the future, a warning says so, and the old key still signs', async (t) => {
   const folder = temporaryFolder(t)
   const [a, b] = [await newKey(), await newKey()]
   writeFileSync(join(folder, 'a.pem'), a.pem)
-  const { becomes, reported, reports } = await running(t, folder)
-  writeFileSync(join(folder, fileNameOf(Date.now() + 6000)), b.pem)
+  const { is, reported, reports } = await running(t, folder)
+  now = Math.ceil(now / seconds) * seconds
+  writeFileSync(join(folder, fileNameOf(now + 30 * seconds)), b.pem)
   rmSync(join(folder, 'a.pem'))
   t.match(await reported(warning, 1), [/^Every private key in the folder signs later: the previous key signs until/])
-  await becomes(a, [a, b], 'still signs')
-  await becomes(b, [a, b], 'until the next one may')
+  now += 30 * seconds - 1
+  await is(a, [a, b], 'still signs')
+  now += 1
+  await is(b, [a, b], 'until the next one may')
   t.strictSame(reports(failure), [])
 })
 
@@ -174,7 +189,7 @@ const irregular: Record<string, (path: string) => unknown> = {
   'a file of 64 KiB and one byte': (path) => { writeFileSync(path, 'x'.repeat(65_537)) }
 }
 
-t.test('only regular files of a limited size are read: anything else stops the start', { buffered: true }, async (t) => {
+t.test('only regular files of a limited size are read: anything else stops the start', async (t) => {
   const { pem } = await newKey()
   for (const [kind, make] of Object.entries(irregular)) {
     const folder = temporaryFolder(t)
@@ -190,7 +205,7 @@ t.test('only regular files of a limited size are read: anything else stops the s
   }
 })
 
-t.test('a link without a target, and a link to itself, stop the start', { buffered: true }, async (t) => {
+t.test('a link without a target, and a link to itself, stop the start', async (t) => {
   const { pem } = await newKey()
   for (const [target, code] of [['nothing.pem', 'ENOENT'], ['x.pem', 'ELOOP']] as const) {
     const folder = temporaryFolder(t)
@@ -202,17 +217,17 @@ t.test('a link without a target, and a link to itself, stop the start', { buffer
   }
 })
 
-t.test('a FIFO that appears while the service runs is reported, and the old key stays in use', { buffered: true }, async (t) => {
+t.test('a FIFO that appears while the service runs is reported, and the old key stays in use', async (t) => {
   const folder = temporaryFolder(t)
   const a = await newKey()
   writeFileSync(join(folder, 'a.pem'), a.pem)
-  const { becomes, reported } = await running(t, folder)
+  const { is, reported } = await running(t, folder)
   execFileSync('mkfifo', [join(folder, '2020-01-01T00-00-00Z.pem')])
   t.match(await reported(failure, 1), [/2020-01-01T00-00-00Z\.pem, which is not a regular file/])
-  await becomes(a, [a], 'the old key stays in use')
+  await is(a, [a], 'the old key stays in use')
 })
 
-t.test('a folder or file that every user can write to causes one warning', { buffered: true }, async (t) => {
+t.test('a folder or file that every user can write to causes one warning', async (t) => {
   const { pem } = await newKey()
   const table: Array<{ folderMode: number, fileMode: number, paths: string[] }> = [
     { folderMode: 0o700, fileMode: 0o600, paths: [] },

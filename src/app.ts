@@ -8,6 +8,7 @@ import { revokeSession } from './actions/revoke-session.ts'
 import { signup } from './actions/signup.ts'
 import { claimsOf } from './claims.ts'
 import actionSecret from './http/action-secret.ts'
+import { parseArgon2Parameters } from './password/argon2-parameters.ts'
 import blocklist from './password/blocklist.ts'
 import callerGone from './http/caller-gone.ts'
 import clientAddress from './throttle/client-address.ts'
@@ -47,6 +48,7 @@ async function app (fastify: FastifyInstance, { env }: { env: Environment }): Pr
       HASURA_GRAPHQL_ENDPOINT: parseEndpoint,
       HASURA_GRAPHQL_JWT_SECRET: readJwtSecret,
       JWT_PRIVATE_KEY: parsePrivateKey,
+      ARGON2_MEMORY_KIB: parseArgon2Parameters,
       REDIS_URL: parseRedisUrl
     }
   })

@@ -1,11 +1,20 @@
-import { BlockList, isIP } from 'node:net'
+import { isIP } from 'node:net'
 import fastifyEnv from '@fastify/env'
 import type { FastifyInstance, ParsedVariables } from 'fastify'
 import fp from 'fastify-plugin'
+import ipaddr from 'ipaddr.js'
 import type { FromSchema } from 'json-schema-to-ts'
 
 /** Printable ASCII without a space at either end: other characters do not survive in an HTTP header. */
 const headerValue = '^[!-~]([ -~]*[!-~])?$'
+
+function text (description: string) {
+  return { type: 'string', description } as const
+}
+
+function secret (minLength: number, description: string) {
+  return { ...text(`at least ${minLength} characters${description}`), minLength } as const
+}
 
 function integer<Default extends number> (default_: Default, unit: string, minimum: number, maximum: number) {
   const description = `a number of ${unit} from ${minimum} to ${maximum}`
@@ -16,65 +25,43 @@ function limit<Default extends number> (default_: Default) {
   return integer(default_, 'attempts', 1, 1_000_000)
 }
 
+function oneOf<const Values extends readonly string[]> (values: Values, default_: Values[number]) {
+  const description = new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(values)
+  return { type: 'string', enum: values, default: default_, description } as const
+}
+
+const port = { type: 'integer', minimum: 0, maximum: 65535, description: 'a port number, 0 to 65535; 0 takes a free one' } as const
+
 /** Every variable of the service. A `description` completes the sentence "NAME is missing: it must be …". */
 export const configSchema = {
   type: 'object',
   additionalProperties: false,
   required: ['HASURA_GRAPHQL_ENDPOINT', 'HASURA_GRAPHQL_ADMIN_SECRET', 'HASURA_GRAPHQL_JWT_SECRET'],
   properties: {
-    HOST: { type: 'string', default: '127.0.0.1', description: 'the address to listen on' },
-    PORT: { type: 'integer', minimum: 0, maximum: 65535, default: 3000, description: 'a port number, 0 to 65535' },
-    LOG_LEVEL: {
-      type: 'string',
-      enum: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
-      default: 'info',
-      description: 'one of trace, debug, info, warn, error, fatal, silent'
-    },
-    METRICS_PORT: {
-      type: 'integer', minimum: 0, maximum: 65535, description: 'a port number, 0 to 65535; 0 takes a free one'
-    },
-    HASURA_GRAPHQL_ENDPOINT: {
-      type: 'string', description: 'the base URL of Hasura without /v1/graphql, such as http://graphql-engine:8080'
-    },
-    HASURA_GRAPHQL_ADMIN_SECRET: {
-      type: 'string', pattern: headerValue, description: 'the admin secret of Hasura, in printable ASCII'
-    },
-    HASURA_GRAPHQL_JWT_SECRET: {
-      type: 'string', description: 'the same JSON as in Hasura, such as {"type":"HS256","key":"<at least 32 characters>"}'
-    },
-    HASURA_GRAPHQL_UNAUTHORIZED_ROLE: {
-      type: 'string', default: 'anonymous', description: 'the same role as in Hasura'
-    },
+    HOST: { ...text('the address to listen on'), default: '127.0.0.1' },
+    PORT: { ...port, default: 3000 },
+    LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info'),
+    METRICS_PORT: port,
+    HASURA_GRAPHQL_ENDPOINT: text('the base URL of Hasura without /v1/graphql, such as http://graphql-engine:8080'),
+    HASURA_GRAPHQL_ADMIN_SECRET: { ...text('the admin secret of Hasura, in printable ASCII'), pattern: headerValue },
+    HASURA_GRAPHQL_JWT_SECRET: text('the same JSON as in Hasura, such as {"type":"HS256","key":"<at least 32 characters>"}'),
+    HASURA_GRAPHQL_UNAUTHORIZED_ROLE: { ...text('the same role as in Hasura'), default: 'anonymous' },
     ACTION_SECRET: {
-      type: 'string',
-      minLength: 16,
-      pattern: headerValue,
-      description: 'at least 16 characters of printable ASCII, the same as in Hasura; `openssl rand -hex 32` makes one'
+      ...secret(16, ' of printable ASCII, the same as in Hasura; `openssl rand -hex 32` makes one'), pattern: headerValue
     },
     ACTION_SECRET_PREVIOUS: {
-      type: 'string',
-      minLength: 16,
-      pattern: headerValue,
-      description: 'at least 16 characters: the secret that ACTION_SECRET replaces, until Hasura sends the new one'
+      ...secret(16, ': the secret that ACTION_SECRET replaces, until Hasura sends the new one'), pattern: headerValue
     },
     /** Without `TOKEN_SECRET`; with it, see `accessTokenDefault`. */
     ACCESS_TOKEN_TTL_SECONDS: integer(3600, 'seconds', 1, 31_536_000),
-    TOKEN_SECRET: {
-      type: 'string', minLength: 32, description: 'at least 32 characters; `openssl rand -hex 32` makes one'
-    },
-    TOKEN_SECRET_PREVIOUS: {
-      type: 'string', minLength: 32, description: 'at least 32 characters: the other secret while TOKEN_SECRET is replaced'
-    },
+    TOKEN_SECRET: secret(32, '; `openssl rand -hex 32` makes one'),
+    TOKEN_SECRET_PREVIOUS: secret(32, ': the other secret while TOKEN_SECRET is replaced'),
     SESSION_TTL_SECONDS: integer(2_592_000, 'seconds', 60, 315_360_000),
     SESSION_IDLE_SECONDS: integer(1_209_600, 'seconds', 60, 315_360_000),
     REFRESH_GRACE_SECONDS: integer(60, 'seconds', 0, 3600),
-    REFRESH_COOKIE: { type: 'string', enum: ['on', 'off'], default: 'off', description: 'on or off' },
-    JWT_PRIVATE_KEY: {
-      type: 'string', description: 'the private key of an asymmetric type as PEM; \\n may replace a line break'
-    },
-    JWT_PRIVATE_KEY_FILE: {
-      type: 'string', description: 'the path of a PEM file with the private key, or of a folder of such files'
-    },
+    REFRESH_COOKIE: oneOf(['on', 'off'], 'off'),
+    JWT_PRIVATE_KEY: text('the private key of an asymmetric type as PEM; \\n may replace a line break'),
+    JWT_PRIVATE_KEY_FILE: text('the path of a PEM file with the private key, or of a folder of such files'),
     JWKS_MAX_AGE_SECONDS: integer(300, 'seconds', 1, 86_400),
     ARGON2_MEMORY_KIB: integer(19_456, 'KiB', 8, 262_144),
     ARGON2_PASSES: integer(2, 'passes', 1, 64),
@@ -83,17 +70,14 @@ export const configSchema = {
       type: 'integer', minimum: 1, maximum: 1020, description: 'a number of concurrent hashes from 1 to 1020'
     },
     PASSWORD_QUEUE_MILLISECONDS: integer(5000, 'milliseconds', 0, 25_000),
-    SIGNUP_PASSWORD_FIELD: {
-      type: 'string', enum: ['hash', 'redacted'], default: 'hash', description: 'hash or redacted'
-    },
-    PASSWORD_BLOCKLIST: { type: 'string', enum: ['off', 'common'], default: 'off', description: 'off or common' },
+    SIGNUP_PASSWORD_FIELD: oneOf(['hash', 'redacted'], 'hash'),
+    PASSWORD_BLOCKLIST: oneOf(['off', 'common'], 'off'),
     CLIENT_ADDRESS_HEADER: {
-      type: 'string',
-      pattern: '^(?![Xx]-[Hh][Aa][Ss][Uu][Rr][Aa]-)[A-Za-z0-9-]+$',
-      description: 'the name of a header that a proxy in front of Hasura overwrites, such as x-client-address; '
-        + 'not one that starts with x-hasura-, which Hasura does not forward'
+      ...text('the name of a header that a proxy in front of Hasura overwrites, such as x-client-address; '
+        + 'not one that starts with x-hasura-, which Hasura does not forward'),
+      pattern: '^(?![Xx]-[Hh][Aa][Ss][Uu][Rr][Aa]-)[A-Za-z0-9-]+$'
     },
-    REDIS_URL: { type: 'string', pattern: '^rediss?://', description: 'a URL such as redis://redis:6379' },
+    REDIS_URL: { ...text('a URL such as redis://redis:6379'), pattern: '^rediss?://' },
     LOGIN_LIMIT_PER_ACCOUNT: limit(10),
     LOGIN_LIMIT_PER_ADDRESS: limit(100),
     LOGIN_WINDOW_SECONDS: integer(900, 'seconds', 1, 86_400),
@@ -140,6 +124,10 @@ export function withoutEmpty (env: Environment): Environment {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '' && value !== undefined))
 }
 
+const defaults = Object.fromEntries(Object.entries(configSchema.properties).flatMap(([name, property]) => (
+  'default' in property ? [[name, String(property.default)]] : []
+)))
+
 /** The default of `ACCESS_TOKEN_TTL_SECONDS`: an access token that can be refreshed is short-lived. */
 export function accessTokenDefault ({ TOKEN_SECRET }: Environment): number {
   return TOKEN_SECRET ? 900 : configSchema.properties.ACCESS_TOKEN_TTL_SECONDS.default
@@ -151,35 +139,23 @@ function isServiceLink (name: string, value: string | undefined): boolean {
 }
 
 function isLoopback (host: string): boolean {
-  const loopback = new BlockList()
-  loopback.addSubnet('127.0.0.0', 8, 'ipv4')
-  loopback.addAddress('::1', 'ipv6')
-  if (isIP(host) === 0) return host === 'localhost'
-  return loopback.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4')
+  return host === 'localhost' || (isIP(host) !== 0 && ipaddr.process(host).range() === 'loopback')
 }
+
+/** Variables that do nothing without another one. */
+const needed: Partial<Record<Variable, Variable>> = { TOKEN_SECRET_PREVIOUS: 'TOKEN_SECRET', REFRESH_COOKIE: 'TOKEN_SECRET' }
 
 /** Checks what the schema cannot express. A value that the schema refuses passes. */
 function* crossCheck (env: Environment): Generator<ConfigError> {
-  const numberOf = (name: 'PORT' | 'ARGON2_MEMORY_KIB' | 'ARGON2_PASSES' | 'ARGON2_LANES'): number => (
-    Number(env[name] ?? configSchema.properties[name].default)
-  )
-  const { HOST = configSchema.properties.HOST.default, METRICS_PORT, ACTION_SECRET } = env
-  const memory = numberOf('ARGON2_MEMORY_KIB')
-  if (memory < 8 * numberOf('ARGON2_LANES')) {
-    yield new ConfigError('ARGON2_MEMORY_KIB', 'is too small: Argon2 needs at least 8 KiB for each of ARGON2_LANES')
-  }
-  // The service verifies no stored hash above this bound (see password/), so it must not create one.
-  if (memory * numberOf('ARGON2_PASSES') > 1_048_576) {
-    yield new ConfigError('ARGON2_PASSES', 'is too large: ARGON2_MEMORY_KIB times ARGON2_PASSES must not exceed 1048576')
-  }
-  if (METRICS_PORT !== undefined && Number(METRICS_PORT) !== 0 && Number(METRICS_PORT) === numberOf('PORT')) {
+  const { HOST, PORT, METRICS_PORT, ACTION_SECRET } = env
+  if (Number(METRICS_PORT) !== 0 && Number(METRICS_PORT) === Number(PORT)) {
     yield new ConfigError('METRICS_PORT', 'is the same as PORT: set it to another port')
   }
-  for (const name of ['TOKEN_SECRET_PREVIOUS', 'REFRESH_COOKIE'] as const) {
+  for (const [name, other] of Object.entries(needed) as Array<[Variable, Variable]>) {
     const isUsed = env[name] !== undefined && env[name] !== 'off'
-    if (isUsed && env['TOKEN_SECRET'] === undefined) yield new ConfigError(name, 'needs TOKEN_SECRET: set that too, or unset it')
+    if (isUsed && env[other] === undefined) yield new ConfigError(name, `needs ${other}: set that too, or unset it`)
   }
-  if (ACTION_SECRET === undefined && !isLoopback(HOST)) {
+  if (ACTION_SECRET === undefined && !isLoopback(String(HOST))) {
     const { description } = configSchema.properties.ACTION_SECRET
     yield new ConfigError('ACTION_SECRET', `is missing, and HOST is not a loopback address: it must be ${description}`)
   }
@@ -215,16 +191,19 @@ function* findWarnings (env: Environment): Generator<string> {
   }
 }
 
+/** A parser gets a number as text, as in the environment. */
+type Raw<Value> = Value extends number ? string : Value
 type Parser<Value, Result> = (value: Value, env: Environment, parsed: Partial<ParsedVariables>) => Result | undefined
 
 interface ConfigOptions {
   env: Environment
   /**
    * Parsers of variables, which throw a ConfigError. They run here so that one run reports every unusable variable, in
-   * this order. A parser also gets what those before it have returned. It does not run if its variable is required and
-   * missing. It may return undefined if it needs another variable that is unusable.
+   * this order. A parser also gets the environment with all defaults, and what the parsers before it have returned. It
+   * does not run if its variable is required and missing. It may return undefined if it needs another variable that is
+   * unusable.
    */
-  parsers?: { [Name in keyof ParsedVariables]?: Parser<Config[Name], ParsedVariables[Name]> }
+  parsers?: { [Name in keyof ParsedVariables]?: Parser<Raw<Config[Name]>, ParsedVariables[Name]> }
 }
 
 function* runParsers (
@@ -250,7 +229,7 @@ function* runParsers (
 async function config (fastify: FastifyInstance, { env, parsers }: ConfigOptions): Promise<void> {
   const set = withoutEmpty(env)
   const given = Object.fromEntries(Object.entries(set).filter(([name, value]) => !isServiceLink(name, value)))
-  const data = { ACCESS_TOKEN_TTL_SECONDS: String(accessTokenDefault(set)), ...given }
+  const data = { ...defaults, ACCESS_TOKEN_TTL_SECONDS: String(accessTokenDefault(set)), ...given }
   let schemaErrors: SchemaError[] = []
   try {
     await fastify.register(fastifyEnv, { schema: configSchema, data, env: false })

@@ -85,10 +85,9 @@ function createMetrics ({ metrics }: FastifyInstance, queue: HashQueue) {
 /** `fastify.password`: hashes with Argon2id (RFC 9106) and verifies stored hashes, on threads of its own. */
 async function password (fastify: FastifyInstance): Promise<void> {
   const { config, log } = fastify
-  const { ARGON2_MEMORY_KIB: memoryCost, ARGON2_PASSES: timeCost, ARGON2_LANES: parallelism } = config
   // Argon2id is the default algorithm of the library.
-  const parameters = { memoryCost, timeCost, parallelism }
-  const prefix = `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`
+  const { ARGON2_MEMORY_KIB: parameters } = fastify.parsed
+  const prefix = `$argon2id$v=19$m=${parameters.memoryCost},t=${parameters.timeCost},p=${parameters.parallelism}$`
 
   const threads = await startThreadPool((error) => {
     log.warn({ err: error }, 'A thread for hashes could not start: the hash waits for another thread')

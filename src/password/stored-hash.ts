@@ -10,7 +10,7 @@ type VerifyPassword = (password: string, threads: ThreadPool) => Promise<boolean
  */
 const maxMemoryBytes = 2 ** 28
 /** Bytes of memory that are written or read. */
-const maxWorkBytes = 2 ** 30
+export const maxWorkBytes = 2 ** 30
 /** Each step of cost doubles the time of bcrypt, whose memory is always 4 KiB. 14 takes about a second. */
 const maxBcryptCost = 14
 

@@ -4,6 +4,7 @@ import Fastify from 'fastify'
 import t from 'tap'
 import type { Test } from 'tap'
 import config from '../../src/config.ts'
+import { parseArgon2Parameters } from '../../src/password/argon2-parameters.ts'
 import metrics from '../../src/metrics.ts'
 import password from '../../src/password/password.ts'
 import { hashThreads } from '../support/hash-threads.ts'
@@ -17,7 +18,8 @@ async function passwords (t: Test, env: Record<string, string> = {}) {
   const lines: string[] = []
   const fastify = Fastify({ logger: { stream: { write: (line: string) => { lines.push(line) } } } })
   t.teardown(() => fastify.close())
-  await fastify.register(config, { env: { ...settings, PASSWORD_CONCURRENCY: '5', ...env } })
+  const parsers = { ARGON2_MEMORY_KIB: parseArgon2Parameters }
+  await fastify.register(config, { env: { ...settings, PASSWORD_CONCURRENCY: '5', ...env }, parsers })
   await fastify.register(metrics)
   await fastify.register(password)
   const { admit } = fastify.password
@@ -43,6 +45,20 @@ t.test('a hash is Argon2id at the configured parameters, salted, and verifies', 
   t.not(first, second)
   t.strictSame(await verify('a-password', first), { matches: true, needsRehash: false, unreadable: undefined })
   t.match(await verify('another', first), { matches: false, unreadable: undefined })
+})
+
+t.test('parameters that do not fit together stop the start', async (t) => {
+  const tooSmall = 'ARGON2_MEMORY_KIB is too small: Argon2 needs at least 8 KiB for each of ARGON2_LANES'
+  const tooLarge = 'ARGON2_PASSES is too large: ARGON2_MEMORY_KIB times ARGON2_PASSES must not exceed 1048576'
+  const table: Array<[Record<string, string>, message: string]> = [
+    [{ ARGON2_MEMORY_KIB: '8', ARGON2_LANES: '2' }, tooSmall],
+    [{ ARGON2_MEMORY_KIB: '127', ARGON2_LANES: '16' }, tooSmall],
+    [{ ARGON2_MEMORY_KIB: '262144', ARGON2_PASSES: '5' }, tooLarge],
+    [{ ARGON2_MEMORY_KIB: '', ARGON2_PASSES: '54' }, tooLarge],
+    [{ ARGON2_MEMORY_KIB: '16385', ARGON2_PASSES: '64' }, tooLarge]
+  ]
+  for (const [env, message] of table) await t.rejects(passwords(t, env), { message }, JSON.stringify(env))
+  await t.rejects(passwords(t, { ARGON2_MEMORY_KIB: 'much', ARGON2_LANES: '17' }), { message: /^ARGON2_\w+ is unusable: .*\n.* is unusable: .*$/ })
 })
 
 t.test('the whole password counts: case, spaces, NUL and every character up to the last', async (t) => {

@@ -2,6 +2,7 @@ import { availableParallelism, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { hash } from '@node-rs/argon2'
 import { configSchema } from '../../config.ts'
+import { maxKibTimesPasses } from '../../password/argon2-parameters.ts'
 import { startThreadPool } from '../../password/threads.ts'
 import type { ThreadPool } from '../../password/threads.ts'
 
@@ -20,8 +21,8 @@ const owasp = [[47_104, 1], [19_456, 2], [12_288, 3], [9216, 4], [7168, 5]] as c
 
 const { ARGON2_MEMORY_KIB: { maximum: maxMemoryKib }, ARGON2_PASSES: { maximum: maxPasses } } = configSchema.properties
 
-/** The service runs no hash with a larger product of KiB and passes: see config.ts. */
-const maxProduct = 1_048_576
+/** A terabyte, more than any machine of today gives to one service. */
+const maxMebibytes = 2 ** 20
 
 interface Cost { memoryKib: number, passes: number }
 
@@ -47,7 +48,7 @@ function readOptions (values: Values): Options {
   // 0 if the process has no limit of its own.
   const limits = [totalmem(), process.constrainedMemory()].filter(bytes => bytes > 0)
   const half = Math.floor(Math.min(...limits) / 2 ** 21)
-  const memoryMebibytes = readNumber('memory-mebibytes', values['memory-mebibytes'], half, 1_048_576)
+  const memoryMebibytes = readNumber('memory-mebibytes', values['memory-mebibytes'], half, maxMebibytes)
   if (memoryMebibytes < 7 * concurrency) {
     throw new Error(`--memory-mebibytes must be at least ${7 * concurrency} for ${concurrency} hashes at once`)
   }
@@ -79,9 +80,9 @@ async function measure (pool: ThreadPool, { memoryKib, passes }: Cost, concurren
  */
 export function strengthen ([memoryKib, passes]: readonly [number, number], product: number, boundKib: number): Cost {
   const wanted = Math.max(memoryKib * passes, product)
-  const bound = Math.min(boundKib, maxMemoryKib, maxProduct / passes)
+  const bound = Math.min(boundKib, maxMemoryKib, maxKibTimesPasses / passes)
   const memory = Math.max(memoryKib, Math.floor(Math.min(bound, wanted / passes) / 1024) * 1024)
-  const most = Math.min(maxPasses, Math.floor(maxProduct / memory))
+  const most = Math.min(maxPasses, Math.floor(maxKibTimesPasses / memory))
   return { memoryKib: memory, passes: Math.max(passes, Math.min(most, Math.floor(wanted / memory))) }
 }
 

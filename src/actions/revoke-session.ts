@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify'
-import { notAuthenticated } from '../errors.ts'
 import type { Done, MutationRevokeSessionArgs } from '../generated/actions.ts'
-import { EndSessionsDocument, UserOfCallerDocument } from '../generated/operations.ts'
+import { EndSessionsDocument } from '../generated/operations.ts'
 import { isSessionId } from '../http/caller.ts'
 import { registerSessionAction } from '../http/register-action.ts'
 import { callerAt } from '../sessions/alive.ts'
 import { requireSessions } from '../sessions/sessions.ts'
+import { findCaller } from '../sessions/verified-user.ts'
 
 /** `RevokeSession`: ends a session of the caller. The answer does not tell whether the id is known. */
 export async function revokeSession (fastify: FastifyInstance): Promise<void> {
@@ -18,15 +18,13 @@ export async function revokeSession (fastify: FastifyInstance): Promise<void> {
     async handler ({ id }, { caller, request }) {
       requireSessions(fastify)
       const now = new Date().toISOString()
-      const user = callerAt(caller, now)
       if (isSessionId(id)) {
-        const where = { id: { _eq: id }, user }
+        const where = { id: { _eq: id }, user: callerAt(caller, now) }
         const { update_user_session: ended } = await hasura.request(EndSessionsDocument, { where, now, reason: 'revoked' }, request)
         if (ended?.affected_rows === 1) return { ok: true }
       }
       // Nothing matched: either there is no such session, or the caller's own is not alive.
-      const { user: [found] } = await hasura.request(UserOfCallerDocument, { caller: user }, request)
-      if (found === undefined) throw notAuthenticated()
+      await findCaller(fastify, { caller, request })
       return { ok: true }
     }
   })

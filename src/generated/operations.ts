@@ -154,6 +154,13 @@ export type EndSessionsMutationVariables = Exact<{
 
 export type EndSessionsMutation = { update_user_session: { affected_rows: number } | null };
 
+export type FindUserQueryVariables = Exact<{
+  where: User_Bool_Exp;
+}>;
+
+
+export type FindUserQuery = { user: Array<{ email: string, password: string, id: number, default_role: string, disabled_at: string | null, roles: Array<{ role: string }> }> };
+
 export type ReadyQueryVariables = Exact<{ [key: string]: never; }>;
 
 
@@ -226,13 +233,6 @@ export type UserByEmailQueryVariables = Exact<{
 
 
 export type UserByEmailQuery = { user: Array<{ password: string, id: number, default_role: string, disabled_at: string | null, roles: Array<{ role: string }> }> };
-
-export type UserOfCallerQueryVariables = Exact<{
-  caller: User_Bool_Exp;
-}>;
-
-
-export type UserOfCallerQuery = { user: Array<{ email: string, password: string, id: number, default_role: string, disabled_at: string | null, roles: Array<{ role: string }> }> };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -320,6 +320,22 @@ export const EndSessionsDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<EndSessionsMutation, EndSessionsMutationVariables>;
+export const FindUserDocument = new TypedDocumentString(`
+    query FindUser($where: user_bool_exp!) {
+  user(where: $where, limit: 1) {
+    ...TokenUser
+    email
+    password
+  }
+}
+    fragment TokenUser on user {
+  id
+  default_role
+  disabled_at
+  roles {
+    role
+  }
+}`) as unknown as TypedDocumentString<FindUserQuery, FindUserQueryVariables>;
 export const ReadyDocument = new TypedDocumentString(`
     query Ready {
   user(limit: 0) {
@@ -457,19 +473,3 @@ export const UserByEmailDocument = new TypedDocumentString(`
     role
   }
 }`) as unknown as TypedDocumentString<UserByEmailQuery, UserByEmailQueryVariables>;
-export const UserOfCallerDocument = new TypedDocumentString(`
-    query UserOfCaller($caller: user_bool_exp!) {
-  user(where: $caller) {
-    ...TokenUser
-    email
-    password
-  }
-}
-    fragment TokenUser on user {
-  id
-  default_role
-  disabled_at
-  roles {
-    role
-  }
-}`) as unknown as TypedDocumentString<UserOfCallerQuery, UserOfCallerQueryVariables>;

@@ -1,4 +1,7 @@
-import type { TokenUserFragment, User_Bool_Exp, User_Session_Bool_Exp } from '../generated/operations.ts'
+import type { FindUserQueryVariables, TokenUserFragment, User_Session_Bool_Exp } from '../generated/operations.ts'
+
+/** A condition on users. */
+export type UserCondition = FindUserQueryVariables['where']
 
 /**
  * The condition of a session that is alive: not ended, not expired, and its user is not disabled.
@@ -21,7 +24,7 @@ export function aliveAt (now: string): User_Session_Bool_Exp {
  */
 export function callerAt (
   { userId, sessionId }: { userId: TokenUserFragment['id'], sessionId: string | undefined }, now: string
-): User_Bool_Exp {
+): UserCondition {
   const isCaller = { id: { _eq: userId } }
   return sessionId === undefined ? isCaller : { ...isCaller, sessions: { id: { _eq: sessionId }, ...aliveAt(now) } }
 }

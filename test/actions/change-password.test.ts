@@ -97,7 +97,7 @@ t.test('if the hash keeps changing, the second attempt is the last', async (t) =
   for (const update of [{ returning: [] }, null]) {
     for (const [env, operation] of [[tokenSecret, 'ChangePassword'], [{}, 'ReplacePassword']] as const) {
       const { url, asked } = await hasuraOf(t, {
-        UserOfCaller: { data: { user: [{ ...user, password: stored }] } },
+        FindUser: { data: { user: [{ ...user, password: stored }] } },
         [operation]: { data: { update_user: update } }
       })
       const { inject } = await service(t, { ...env, HASURA_GRAPHQL_ENDPOINT: url })
@@ -109,7 +109,7 @@ t.test('if the hash keeps changing, the second attempt is the last', async (t) =
         }
       })
       t.strictSame(body, failure('invalid-credentials', 'Invalid credentials'))
-      t.strictSame(asked.map(({ operation }) => operation), ['UserOfCaller', operation, 'UserOfCaller', operation])
+      t.strictSame(asked.map(({ operation }) => operation), ['FindUser', operation, 'FindUser', operation])
     }
   }
 })

@@ -34,7 +34,7 @@ t.test('without ACTION_SECRET anybody can send session variables, so they count 
 })
 
 t.test('the role that counts as nobody is the one that Hasura uses', async (t) => {
-  const { url } = await hasuraOf(t, { UserOfCaller: { data: { user: [{ id: 7 }] } } })
+  const { url } = await hasuraOf(t, { FindUser: { data: { user: [{ id: 7 }] } } })
   const { inject } = await service(t, { ...tokenSecret, HASURA_GRAPHQL_ENDPOINT: url, HASURA_GRAPHQL_UNAUTHORIZED_ROLE: 'public' })
   for (const [role, status] of [['public', 401], ['anonymous', 200], ['user', 200]] as const) {
     const session_variables = { ...signedIn, 'x-hasura-role': role }
@@ -43,7 +43,7 @@ t.test('the role that counts as nobody is the one that Hasura uses', async (t) =
 })
 
 t.test('a caller is looked up with the session of the token, which must be alive', async (t) => {
-  const { url, asked } = await hasuraOf(t, { UserOfCaller: { data: { user: [] } } })
+  const { url, asked } = await hasuraOf(t, { FindUser: { data: { user: [] } } })
   const { inject } = await service(t, { ...tokenSecret, HASURA_GRAPHQL_ENDPOINT: url })
   const alive = {
     ended_at: { _is_null: true },
@@ -59,8 +59,8 @@ t.test('a caller is looked up with the session of the token, which must be alive
   for (const [session_variables, caller] of table) {
     const { status, body } = await inject({ url: '/revoke-session', payload: { input, session_variables } })
     t.strictSame({ status, body }, refused)
-    t.match(asked.at(-1), { operation: 'UserOfCaller', variables: { caller } })
-    const sent = asked.at(-1)?.variables['caller']
+    t.match(asked.at(-1), { operation: 'FindUser', variables: { where: caller } })
+    const sent = asked.at(-1)?.variables['where']
     t.strictSame(Object.keys(sent as object), Object.keys(caller))
   }
 })

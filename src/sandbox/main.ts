@@ -59,6 +59,7 @@ This sandbox is for development and listens on loopback only. It is not Hasura: 
   GraphQL API    ${sandbox.hasuraUrl}/v1/graphql
   webhook        ${sandbox.serviceUrl}/login and so on
   database       ${sandbox.database}
+  mail           ${sandbox.inboxUrl ?? 'to SMTP_URL'}
 
 Try these commands. Each is one line:
 

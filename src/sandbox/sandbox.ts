@@ -1,21 +1,27 @@
 import Fastify from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import app, { serverOptions } from '../app.ts'
 import type { Environment } from '../config.ts'
 import type { Log } from './database/migrations.ts'
+import { catchMail } from './mail-catcher.ts'
+import { addMailPages } from './mail-pages.ts'
 import { portOf, settingsOf } from './settings.ts'
 import type { SandboxSettings } from './settings.ts'
-import { listen, startHasura } from './start-hasura.ts'
-import type { RunningHasura } from './start-hasura.ts'
+import { closerOf, listen, startHasura } from './start-hasura.ts'
+import type { Opened, RunningHasura } from './start-hasura.ts'
 
 export interface Sandbox extends RunningHasura {
   /** Base URL of the service. */
   serviceUrl: string
   /** The settings with all defaults. */
   settings: SandboxSettings
+  /** The caught mails as JSON; undefined if they go to an SMTP server of yours, or if mail is off. */
+  inboxUrl: string | undefined
 }
 
 /**
- * Starts PostgreSQL, Hasura's API and the service, all on loopback.
+ * Starts PostgreSQL, Hasura's API and the service, all on loopback. With TOKEN_SECRET mail is on, and without SMTP_URL
+ * the sandbox catches it.
  *
  * @param env - variables of the service and of the sandbox; those that are not set get a development default
  * @param log - receives lines about the progress
@@ -29,17 +35,25 @@ export async function startSandbox (
   const port = portOf(settings, 'PORT')
   // Each side needs the URL of the other. Hasura needs the service's at its first action.
   const variables = { ...settings, ACTION_BASE_URL: '' }
-  const running = await startHasura({ settings, variables, hasura, log })
-  const { hasuraUrl } = running
-  const service = Fastify(serverOptions())
-  const close = async (): Promise<void> => {
-    await service.close()
-    await running.close()
-  }
+  const { TOKEN_SECRET: tokenSecret, SMTP_URL: smtpUrl } = settings
+  const isMailOn = tokenSecret !== undefined
+  const opened: Opened = []
+  const close = closerOf(opened)
   try {
-    await service.register(app, { env: { ...settings, HASURA_GRAPHQL_ENDPOINT: hasuraUrl, HOST: '127.0.0.1' } })
+    const catcher = isMailOn && smtpUrl === undefined ? await catchMail(log) : undefined
+    if (catcher !== undefined) opened.push(catcher.close)
+    const extend = (server: FastifyInstance): void => { addMailPages(server, catcher?.inbox) }
+    const running = await startHasura({ settings, variables, hasura, log, extend })
+    opened.push(running.close)
+    const { hasuraUrl } = running
+    const service = Fastify(serverOptions())
+    opened.push(async () => service.close())
+    const mail = { SMTP_URL: catcher?.url, MAIL_FROM: 'sandbox@example.com', APP_URL: hasuraUrl }
+    await service.register(app, {
+      env: { ...isMailOn && mail, ...settings, HASURA_GRAPHQL_ENDPOINT: hasuraUrl, HOST: '127.0.0.1' }
+    })
     const serviceUrl = variables.ACTION_BASE_URL = await listen(service, 'PORT', port)
-    return { ...running, serviceUrl, settings, close }
+    return { ...running, serviceUrl, settings, inboxUrl: catcher && `${hasuraUrl}/inbox.json`, close }
   } catch (error) {
     await close()
     throw error

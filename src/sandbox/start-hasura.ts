@@ -19,6 +19,8 @@ interface HasuraOptions {
   /** The folder of the CLI project to serve. */
   hasura: string
   log: Log
+  /** Adds routes that are not Hasura's to its server. */
+  extend?: (server: FastifyInstance) => void
 }
 
 export interface RunningHasura {
@@ -27,6 +29,16 @@ export interface RunningHasura {
   /** The database, without its password. */
   database: string
   close: () => Promise<void>
+}
+
+/** How to close each thing that is open. */
+export type Opened = Array<() => Promise<unknown>>
+
+/** Returns a function that closes what is open by then, the newest first. */
+export function closerOf (opened: Opened): () => Promise<void> {
+  return async () => {
+    for (const close of opened.splice(0).reverse()) await close()
+  }
 }
 
 /**
@@ -48,12 +60,11 @@ export async function listen (server: FastifyInstance, variable: 'PORT' | 'SANDB
  *
  * @throws Error that names the setting, port, folder or key of the metadata that prevents it
  */
-export async function startHasura ({ settings, variables, hasura, log }: HasuraOptions): Promise<RunningHasura> {
+export async function startHasura (options: HasuraOptions): Promise<RunningHasura> {
+  const { settings, variables, hasura, log, extend } = options
   const port = portOf(settings, 'SANDBOX_PORT')
-  const opened: Array<() => Promise<unknown>> = []
-  const close = async (): Promise<void> => {
-    for (const close of opened.splice(0).reverse()) await close()
-  }
+  const opened: Opened = []
+  const close = closerOf(opened)
   try {
     const metadata = loadMetadata(`${hasura}/metadata`)
     const { authenticate, close: endPolling } = createAuthenticate({
@@ -75,6 +86,7 @@ export async function startHasura ({ settings, variables, hasura, log }: HasuraO
       report: (error) => { log(String(error)) }
     })
     opened.push(async () => server.close())
+    extend?.(server)
     return { hasuraUrl: await listen(server, 'SANDBOX_PORT', port), database: database.description, close }
   } catch (error) {
     await close()

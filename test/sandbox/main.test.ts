@@ -46,6 +46,7 @@ onEachDatabase('the printed commands work when they are pasted', async (t, datab
   t.match(output, database === 'embedded'
     ? `\n  database       the embedded PostgreSQL, data in ${String(data['SANDBOX_DATA_DIR'])}\n`
     : /\n {2}database {7}PostgreSQL \d+\.\d+ at postgres@\S+\/test_\w+\n/)
+  t.match(output, /\n {2}mail {11}http:\/\/127\.0\.0\.1:\d+\/inbox\.json\n/)
   t.notMatch(output, 'password-of-the-tests')
   const commands = commandsOf(output)
   t.equal(commands.length, 10)

@@ -14,6 +14,7 @@ import { hasuraOf, serverOf, settings } from './support/service.ts'
 interface Mount { type: string, source: string, read_only: boolean, bind?: { create_host_path: boolean } }
 
 interface Service {
+  profiles?: string[]
   restart: string
   security_opt: string[]
   read_only?: boolean
@@ -32,7 +33,7 @@ interface Job {
 
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<'start', string> }
 const text = readFileSync('compose.yaml', 'utf8')
-const { services } = parse(text) as { services: Record<'postgres' | 'graphql-engine' | 'auth', Service> }
+const { services } = parse(text) as { services: Record<'postgres' | 'graphql-engine' | 'auth' | 'mailpit', Service> }
 
 t.test('compose publishes ports on loopback only', async (t) => {
   const ports = Object.values(services).flatMap(({ ports = [] }) => ports)
@@ -91,6 +92,13 @@ t.test('.env.example has every secret that compose requires', async (t) => {
   const names = Array.from(text.matchAll(/\$\{(\w+):\?/g), ([, name]) => name ?? '')
   t.strictSame(names.length, 4)
   for (const name of names) t.match(example, new RegExp(`^#?${name}=`, 'm'))
+})
+
+t.test('Mailpit starts only with its profile, which .env.example names together with its URL', async (t) => {
+  const [, profile = '', url = ''] = /--profile (\w+) up`[^`]*SMTP_URL=(smtp:\S+),/.exec(readFileSync('.env.example', 'utf8')) ?? []
+  const profiles = Object.entries(services).map(([name, { profiles }]) => [name, profiles])
+  t.strictSame(profiles.filter(([, profiles]) => profiles !== undefined), [['mailpit', [profile]]])
+  t.equal(url, 'smtp://mailpit:1025')
 })
 
 t.test('compose passes Hasura every variable that its metadata reads', async (t) => {

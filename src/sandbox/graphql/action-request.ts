@@ -27,18 +27,13 @@ export function resolveTarget ({ name, definition }: Action, variables: HasuraVa
   }
 }
 
-/**
- * Headers that belong to the client's connection. Hasura forwards those that its list of ignored headers does not
- * contain, such as Transfer-Encoding. The sandbox forwards none of them, because its HTTP client cannot send them.
- */
-const connectionHeaders = [
-  'connection', 'content-length', 'expect', 'host', 'keep-alive', 'transfer-encoding', 'upgrade'
-]
+/** The request to the webhook has these headers itself, so the client's are never forwarded. */
+const ownHeaders = ['connection', 'content-length', 'host']
 
 function forwardedHeaders (headers: IncomingHttpHeaders, ignored: string[]): Record<string, string> {
   const { host, 'user-agent': userAgent, origin } = headers
   const renamed = { 'x-forwarded-host': host, 'x-forwarded-user-agent': userAgent, 'x-forwarded-origin': origin }
-  const withheld = [...connectionHeaders, ...ignored.map(name => name.toLowerCase())]
+  const withheld = [...ownHeaders, ...ignored.map(name => name.toLowerCase())]
   const passed = Object.entries(headers).filter(([name]) => !withheld.includes(name) && !name.startsWith('x-hasura-'))
   const sent = [...Object.entries(renamed), ...passed].filter(([, value]) => value !== undefined)
   return Object.fromEntries(sent.map(([name, value]) => [name, String(value)]))

@@ -1,6 +1,8 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import http from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import https from 'node:https'
+import { buffer } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
-import { request } from 'undici'
 import type { Session } from '../auth/authenticate.ts'
 import { HasuraFault } from '../fault.ts'
 import { writeJson } from '../json.ts'
@@ -19,19 +21,23 @@ export type CallAction = (
 
 interface WebhookResponse { status: number, headers: IncomingHttpHeaders, text: string }
 
+/** Posts with node:http, which sends every header that Hasura sends. Other clients refuse to send Transfer-Encoding. */
 async function post (
-  url: string, headers: Record<string, string>, body: string, seconds: number
+  url: string, headers: Record<string, string>, body: string, signal: AbortSignal
 ): Promise<WebhookResponse> {
-  const response = await request(url, { method: 'POST', headers, body, signal: AbortSignal.timeout(seconds * 1000) })
-  const bytes = Buffer.from(await response.body.arrayBuffer())
+  const { request } = url.startsWith('https:') ? https : http
+  const sent = { ...headers, 'content-length': String(Buffer.byteLength(body)) }
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    request(url, { method: 'POST', headers: sent, signal }, resolve).on('error', reject).end(body)
+  })
+  const bytes = await buffer(response)
   const text = (response.headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes).toString()
-  return { status: response.statusCode, headers: response.headers, text }
+  return { status: Number(response.statusCode), headers: response.headers, text }
 }
 
-function describeFailure (error: unknown): string {
-  const { name, code } = error as { name?: string, code?: string }
-  if (name === 'TimeoutError') return 'Response timeout'
-  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' ? 'No response data received' : 'Connection failure'
+function describeFailure (error: unknown, isLate: boolean): string {
+  if (isLate) return 'Response timeout'
+  return (error as NodeJS.ErrnoException).code === 'ECONNRESET' ? 'No response data received' : 'Connection failure'
 }
 
 /** The request as Hasura reports it to the administrator, without the headers: the action secret is one of them. */
@@ -68,8 +74,10 @@ export function createCallAction (actions: Action[], variables: HasuraVariables)
       error, request: { url: handler, body: payload, headers: configured, transformed_request: null }, response
     })
     const sent = webhookHeaders(action, headers, clientHeaders)
-    const response = await post(url, sent, writeJson(payload), timeout).catch((error: unknown) => {
-      const failure = { type: 'http_exception', message: describeFailure(error), request: describeRequest(url, timeout) }
+    const late = AbortSignal.timeout(timeout * 1000)
+    const response = await post(url, sent, writeJson(payload), late).catch((error: unknown) => {
+      const message = describeFailure(error, late.aborted)
+      const failure = { type: 'http_exception', message, request: describeRequest(url, timeout) }
       throw new HasuraFault('unexpected', 'http exception when calling webhook', '$', { internal: internal(failure, null) })
     })
     const { status, headers: received, text } = response
@@ -77,9 +85,7 @@ export function createCallAction (actions: Action[], variables: HasuraVariables)
     const value = readWebhookAnswer(action, status, text, (error, body) => (
       internal(error, { status, body, headers: relayed })
     ))
-    // undici gives a single cookie as a string, against its type.
-    const cookies = [received['set-cookie'] ?? []].flat()
     // Hasura relays only the cookies of mutations.
-    return { value, cookies: action.kind === 'mutation' ? cookies : [] }
+    return { value, cookies: action.kind === 'mutation' ? received['set-cookie'] ?? [] : [] }
   }
 }

@@ -25,8 +25,8 @@ t.test('an export of Hasura means the same as what was applied', async (t) => {
   const exported: Array<[file: string, change: (text: string) => string]> = [
     ['metadata/actions.yaml', text => text
       .replaceAll('      kind: synchronous\n', '      kind: ""\n')
-      .replaceAll('      forward_client_headers: false\n', '')
-      .replaceAll('      timeout: 30\n', `      ignored_client_headers: [${[
+      .replaceAll('      timeout: 30\n', '')
+      .replaceAll('      forward_client_headers: false\n', `      ignored_client_headers: [${[
         'Content-Length', 'Content-MD5', 'User-Agent', 'Host', 'Origin', 'Referer', 'Accept', 'Accept-Encoding',
         'Accept-Language', 'Accept-Datetime', 'Cache-Control', 'Connection', 'DNT', 'Content-Type'
       ].join(', ')}]\n`)],

@@ -9,13 +9,13 @@ const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/
 export const noBrowser = executablePath === undefined
   && 'there is no Chromium in /usr/bin (on Debian: apt-get install chromium)'
 
-/** A page in a browser that reaches nothing but this machine. */
+/** A page in a browser that reaches nothing but this machine. Names that end in `.test` lead to it, too. */
 export async function openPage (t: Test): Promise<Page> {
   const browser = await chromium.launch({
     executablePath: String(executablePath),
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'
+      '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP *.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost'
     ]
   })
   t.teardown(async () => browser.close())

@@ -15,7 +15,8 @@ FROM node:24-slim
 WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
-# Node.js reads the module type from it.
+COPY src/mail/templates src/mail/templates
+# Node.js reads the module type and the path of the templates from it.
 COPY package.json ./
 ENV HOST=0.0.0.0 PORT=3000 SIGNUP_PASSWORD_FIELD=redacted
 EXPOSE 3000

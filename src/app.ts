@@ -23,6 +23,9 @@ import jwks from './jwt/jwks.ts'
 import jwt from './jwt/jwt.ts'
 import { readJwtSecret } from './jwt/jwt-secret.ts'
 import { parsePrivateKey } from './jwt/signing-keys.ts'
+import { parseAppUrl, parseMailFrom, parseSmtpUrl } from './mail/mail-settings.ts'
+import { loadTemplates } from './mail/templates.ts'
+import mail from './mail/mail.ts'
 import metrics from './metrics.ts'
 import password from './password/password.ts'
 import health from './http/health.ts'
@@ -49,6 +52,10 @@ async function app (fastify: FastifyInstance, { env }: { env: Environment }): Pr
       HASURA_GRAPHQL_JWT_SECRET: readJwtSecret,
       JWT_PRIVATE_KEY: parsePrivateKey,
       ARGON2_MEMORY_KIB: parseArgon2Parameters,
+      SMTP_URL: parseSmtpUrl,
+      MAIL_FROM: parseMailFrom,
+      APP_URL: parseAppUrl,
+      MAIL_TEMPLATES_DIR: loadTemplates,
       REDIS_URL: parseRedisUrl
     }
   })
@@ -63,6 +70,7 @@ async function app (fastify: FastifyInstance, { env }: { env: Environment }): Pr
   await fastify.register(actionSecret)
   await fastify.register(callers)
   await fastify.register(hasura)
+  await fastify.register(mail)
   await fastify.register(password)
   await fastify.register(blocklist)
   await fastify.register(jwt, { claimsOf })

@@ -60,6 +60,12 @@ export const configSchema = {
     SESSION_IDLE_SECONDS: integer(1_209_600, 'seconds', 60, 315_360_000),
     REFRESH_GRACE_SECONDS: integer(60, 'seconds', 0, 3600),
     REFRESH_COOKIE: oneOf(['on', 'off'], 'off'),
+    SMTP_URL: text('a URL such as smtps://user:password@smtp.example.com'),
+    MAIL_FROM: text('an address, or a name and an address such as Example <no-reply@example.com>'),
+    APP_URL: text('the URL of your app, such as https://app.example.com'),
+    MAIL_TEMPLATES_DIR: text('the path of a folder with templates of mails'),
+    MAILED_TOKEN_TTL_SECONDS: integer(3600, 'seconds', 60, 604_800),
+    UNVERIFIED_ROLE: text('the role of users who have not verified their email, such as unverified'),
     JWT_PRIVATE_KEY: text('the private key of an asymmetric type as PEM; \\n may replace a line break'),
     JWT_PRIVATE_KEY_FILE: text('the path of a PEM file with the private key, or of a folder of such files'),
     JWKS_MAX_AGE_SECONDS: integer(300, 'seconds', 1, 86_400),
@@ -138,12 +144,18 @@ function isServiceLink (name: string, value: string | undefined): boolean {
   return name === 'METRICS_PORT' && value?.startsWith('tcp://') === true
 }
 
-function isLoopback (host: string): boolean {
+/** Tells whether a host name or an address without brackets certainly leads to this machine. */
+export function isLoopback (host: string): boolean {
   return host === 'localhost' || (isIP(host) !== 0 && ipaddr.process(host).range() === 'loopback')
 }
 
-/** Variables that do nothing without another one. */
-const needed: Partial<Record<Variable, Variable>> = { TOKEN_SECRET_PREVIOUS: 'TOKEN_SECRET', REFRESH_COOKIE: 'TOKEN_SECRET' }
+/** Variables that do nothing without others. */
+const needed: Partial<Record<Variable, Variable[]>> = {
+  TOKEN_SECRET_PREVIOUS: ['TOKEN_SECRET'],
+  REFRESH_COOKIE: ['TOKEN_SECRET'],
+  SMTP_URL: ['TOKEN_SECRET', 'MAIL_FROM', 'APP_URL'],
+  UNVERIFIED_ROLE: ['SMTP_URL']
+}
 
 /** Checks what the schema cannot express. A value that the schema refuses passes. */
 function* crossCheck (env: Environment): Generator<ConfigError> {
@@ -151,9 +163,11 @@ function* crossCheck (env: Environment): Generator<ConfigError> {
   if (Number(METRICS_PORT) !== 0 && Number(METRICS_PORT) === Number(PORT)) {
     yield new ConfigError('METRICS_PORT', 'is the same as PORT: set it to another port')
   }
-  for (const [name, other] of Object.entries(needed) as Array<[Variable, Variable]>) {
-    const isUsed = env[name] !== undefined && env[name] !== 'off'
-    if (isUsed && env[other] === undefined) yield new ConfigError(name, `needs ${other}: set that too, or unset it`)
+  for (const [name, others] of Object.entries(needed) as Array<[Variable, Variable[]]>) {
+    const missing = others.filter(other => env[other] === undefined)
+    if (env[name] === undefined || env[name] === 'off' || missing.length === 0) continue
+    const list = new Intl.ListFormat('en-GB').format(missing)
+    yield new ConfigError(name, `needs ${list}: set that too, or unset it`)
   }
   if (ACTION_SECRET === undefined && !isLoopback(String(HOST))) {
     const { description } = configSchema.properties.ACTION_SECRET
@@ -193,7 +207,9 @@ function* findWarnings (env: Environment): Generator<string> {
 
 /** A parser gets a number as text, as in the environment. */
 type Raw<Value> = Value extends number ? string : Value
-type Parser<Value, Result> = (value: Value, env: Environment, parsed: Partial<ParsedVariables>) => Result | undefined
+type Parser<Value, Result> = (
+  value: Value, env: Environment, parsed: Partial<ParsedVariables>
+) => Result | undefined | Promise<Result | undefined>
 
 interface ConfigOptions {
   env: Environment
@@ -206,14 +222,14 @@ interface ConfigOptions {
   parsers?: { [Name in keyof ParsedVariables]?: Parser<Raw<Config[Name]>, ParsedVariables[Name]> }
 }
 
-function* runParsers (
+async function* runParsers (
   parsers: ConfigOptions['parsers'] = {}, env: Environment, parsed: Record<string, unknown>
-): Generator<ConfigError> {
+): AsyncGenerator<ConfigError> {
   const required: readonly string[] = configSchema.required
   for (const [variable, parse] of Object.entries(parsers) as Array<[string, Parser<string | undefined, unknown>]>) {
     if (env[variable] === undefined && required.includes(variable)) continue
     try {
-      parsed[variable] = parse(env[variable], env, parsed)
+      parsed[variable] = await parse(env[variable], env, parsed)
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
       yield error
@@ -238,9 +254,8 @@ async function config (fastify: FastifyInstance, { env, parsers }: ConfigOptions
     if (schemaErrors.length === 0) throw error
   }
   const parsed = {}
-  const errors = [
-    ...schemaErrors.map(error => explain(error, data)), ...crossCheck(data), ...runParsers(parsers, data, parsed)
-  ]
+  const errors = [...schemaErrors.map(error => explain(error, data)), ...crossCheck(data)]
+  for await (const error of runParsers(parsers, data, parsed)) errors.push(error)
   // The first error of a variable is enough.
   const variables = errors.map(({ variable }) => variable)
   const [first, ...others] = errors.filter(({ variable }, index) => variables.indexOf(variable) === index)

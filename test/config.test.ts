@@ -35,6 +35,7 @@ t.test('the defaults are those of the contract', async (t) => {
     SESSION_IDLE_SECONDS: 1_209_600,
     REFRESH_GRACE_SECONDS: 60,
     REFRESH_COOKIE: 'off',
+    MAILED_TOKEN_TTL_SECONDS: 3600,
     JWKS_MAX_AGE_SECONDS: 300,
     ARGON2_MEMORY_KIB: 19456,
     ARGON2_PASSES: 2,

@@ -4,6 +4,7 @@ import t from 'tap'
 import { ActionError, errorCodes } from '../src/errors.ts'
 import type { ErrorCode } from '../src/errors.ts'
 import { service } from './support/service.ts'
+import { mailSettings } from './support/smtp.ts'
 import { shapes, types } from './support/token-shapes.ts'
 
 const sources = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.test.ts'))
@@ -42,7 +43,7 @@ t.test('every fault on the operations page cites tests that exist', async (t) =>
 
 t.test('every metric is on the operations page, and no other', async (t) => {
   const documented = new Set(readFileSync('docs/operations.md', 'utf8').match(/^\| `hasura_jwt_auth_\w+`/gm)?.map(cell => cell.slice(3, -1)))
-  const { fastify } = await service(t)
+  const { fastify } = await service(t, mailSettings)
   t.strictSame([...documented].sort(), fastify.metrics.getMetricsAsArray().map(({ name }) => name).sort())
 })
 

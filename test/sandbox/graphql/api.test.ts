@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { introspect } from '../../../src/sandbox/introspect.ts'
+import { introspect } from '../../../src/cli/pull-schema/introspect.ts'
 import { onEachDatabase } from '../../support/databases.ts'
 import { projectWith } from '../../support/project.ts'
 import { sandbox } from '../../support/sandbox.ts'

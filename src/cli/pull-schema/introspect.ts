@@ -14,7 +14,7 @@ export async function introspect (url: string, adminSecret: string): Promise<str
     headers: { 'content-type': 'application/json', 'x-hasura-admin-secret': adminSecret },
     body: JSON.stringify({ query: getIntrospectionQuery({ descriptions: false }) })
   })
-  const { data, errors } = await response.json() as { data?: IntrospectionQuery, errors?: Array<{ message: string }> }
-  if (data === undefined) throw new Error(`${url} refused the introspection: ${errors?.[0]?.message ?? response.statusText}`)
-  return `${printSchema(lexicographicSortSchema(buildClientSchema(data)))}\n`
+  const body = await response.json() as { data: IntrospectionQuery } | { errors: Array<{ message: string }> }
+  if ('errors' in body) throw new Error(`${url} refused the introspection: ${body.errors.map(({ message }) => message).join(', ')}`)
+  return `${printSchema(lexicographicSortSchema(buildClientSchema(body.data)))}\n`
 }

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { introspect } from './introspect.ts'
-import { settingsOf } from './settings.ts'
-import { startHasura } from './start-hasura.ts'
+import { settingsOf } from '../../sandbox/settings.ts'
+import { startHasura } from '../../sandbox/start-hasura.ts'
 
 async function pull (): Promise<string> {
   const { HASURA_GRAPHQL_ENDPOINT: endpoint, HASURA_GRAPHQL_ADMIN_SECRET: adminSecret = '' } = process.env

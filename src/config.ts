@@ -125,6 +125,14 @@ export class ConfigError extends Error {
   }
 }
 
+/** Throws an error with a text that completes the sentence "NAME …". */
+export type Refuse = (problem: string) => never
+
+/** Returns a function that throws a ConfigError about the variable. */
+export function refuseVariable (variable: Variable): Refuse {
+  return (problem) => { throw new ConfigError(variable, problem) }
+}
+
 /** An empty value counts as unset: compose files and CI systems pass unset variables on as empty strings. */
 export function withoutEmpty (env: Environment): Environment {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '' && value !== undefined))

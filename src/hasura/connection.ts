@@ -1,6 +1,6 @@
 import { Pool } from 'undici'
-import { ConfigError } from '../config.ts'
-import type { Config } from '../config.ts'
+import { refuseVariable } from '../config.ts'
+import type { Config, Refuse } from '../config.ts'
 import { readAnswer } from './answer.ts'
 
 declare module 'fastify' {
@@ -9,13 +9,14 @@ declare module 'fastify' {
   }
 }
 
+const refuse: Refuse = refuseVariable('HASURA_GRAPHQL_ENDPOINT')
+
 /**
  * Parses `HASURA_GRAPHQL_ENDPOINT`, the base URL of Hasura.
  *
  * @throws ConfigError if it is unusable
  */
 export function parseEndpoint (endpoint: string): URL {
-  const refuse = (problem: string): never => { throw new ConfigError('HASURA_GRAPHQL_ENDPOINT', problem) }
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     return refuse('is not an http or https URL: use one such as http://localhost:8080')

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { ConfigError } from '../config.ts'
+import { refuseVariable } from '../config.ts'
+import type { Refuse } from '../config.ts'
 import { isObject, parseJsonPath, readAt, writeAt } from './json-path.ts'
 import type { JsonPath } from './json-path.ts'
 
@@ -26,24 +27,26 @@ export const registeredClaims = ['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti'
 export type Payload = Record<string, unknown>
 
 /**
- * Adds Hasura's claims to the registered claims of a token.
+ * Makes the payload of a token from its registered claims, without those that every token has, and Hasura's claims.
  *
  * @throws Error that names the claim, if Hasura would refuse the token or read another value from it
  */
-export type AddClaims = (registered: Payload, claims: HasuraClaims) => Payload
+export type ToPayload = (registered: Payload, claims: HasuraClaims) => Payload
 
 const allowedRoles = 'x-hasura-allowed-roles'
 const defaultRole = 'x-hasura-default-role'
 const roleClaims = [allowedRoles, defaultRole]
 
-interface ClaimsMap {
-  literals: Map<string, unknown>
-  paths: Array<{ claim: string, path: JsonPath, fallback: unknown }>
+/** Where Hasura finds a claim. */
+interface Source {
+  claim: string
+  /** Undefined for a literal. */
+  path: JsonPath | undefined
+  /** The literal, or the default if there is nothing at the path. */
+  constant: unknown
 }
 
-function refuse (problem: string): never {
-  throw new ConfigError('HASURA_GRAPHQL_JWT_SECRET', `has a "claims_map" ${problem}`)
-}
+const refuse: Refuse = problem => refuseVariable('HASURA_GRAPHQL_JWT_SECRET')(`has a "claims_map" ${problem}`)
 
 /** Whether Hasura accepts a value for a claim. */
 function isUsable (claim: string, value: unknown): boolean {
@@ -51,48 +54,44 @@ function isUsable (claim: string, value: unknown): boolean {
   return typeof value === 'string' && (claim !== defaultRole || value !== '')
 }
 
-function checkConstant (claim: string, value: unknown): unknown {
-  if (isUsable(claim, value)) return value
-  return refuse(`with an unusable ${claim}: it must be ${claim === allowedRoles ? 'a list of roles' : 'a string'}, or an object with a "path"`)
+function readSource (claim: string, value: unknown): Source {
+  const path = isObject(value) ? parseJsonPath(value['path']) : undefined
+  if (isObject(value) && path === undefined) refuse(`with an unusable "path" for ${claim}: use $.a.b or $.a['b%']`)
+  const constant = isObject(value) ? value['default'] ?? undefined : value
+  if ((path === undefined || constant !== undefined) && !isUsable(claim, constant)) {
+    refuse(`with an unusable ${claim}: it must be ${claim === allowedRoles ? 'a list of roles' : 'a string'}, or an object with a "path"`)
+  }
+  return { claim, path, constant }
 }
 
-function readMap (map: unknown): ClaimsMap {
+function readMap (map: unknown): Source[] {
   if (!isObject(map)) return refuse('that is not an object')
   for (const claim of roleClaims) if (!Object.hasOwn(map, claim)) refuse(`without ${claim}, in lower case`)
-  const entries = Object.entries(map).map(([name, value]) => ({ claim: name.toLowerCase(), value }))
+  const sources = Object.entries(map).map(([name, value]) => readSource(name.toLowerCase(), value))
   // Hasura does not define which one it uses.
-  if (new Set(entries.map(({ claim }) => claim)).size < entries.length) refuse('with two spellings of one claim')
-
-  const literals = new Map<string, unknown>()
-  const paths: ClaimsMap['paths'] = []
-  for (const { claim, value } of entries) {
-    if (isObject(value)) {
-      const path = parseJsonPath(value['path']) ?? refuse(`with an unusable "path" for ${claim}: use $.a.b or $.a['b%']`)
-      const fallback = value['default'] ?? undefined
-      paths.push({ claim, path, fallback: fallback === undefined ? undefined : checkConstant(claim, fallback) })
-    } else literals.set(claim, checkConstant(claim, value))
-  }
-  const literalRoles = roleClaims.flatMap(claim => literals.get(claim))
-  if (literalRoles.includes('admin')) refuse('with the role admin as a literal: every user would be an administrator')
-  return { literals, paths }
+  if (new Set(sources.map(({ claim }) => claim)).size < sources.length) refuse('with two spellings of one claim')
+  const isAdmin = roleClaims.flatMap(claim => map[claim]).includes('admin')
+  if (isAdmin) refuse('with the role admin as a literal: every user would be an administrator')
+  return sources
 }
 
-function write ({ paths }: ClaimsMap, registered: Payload, claims: Map<string, unknown>): Payload {
+function write (sources: Source[], registered: Payload, claims: Map<string, unknown>): Payload {
   const payload = Object.assign(Object.create(null) as Payload, registered)
-  for (const { claim, path } of paths) {
+  for (const { claim, path = [] } of sources) {
     if (claims.has(claim) && !registeredClaims.includes(String(path[0]))) writeAt(payload, path, claims.get(claim))
   }
   return payload
 }
 
 /** Reads the claims back as Hasura does. Returns what is wrong with them. */
-function findMistake (map: ClaimsMap, payload: Payload, claims: Map<string, unknown>): string | undefined {
-  const found = new Map(map.literals)
-  for (const { claim, path, fallback } of map.paths) found.set(claim, readAt(payload, path) ?? fallback)
-  for (const [claim, value] of found) {
+function findMistake (sources: Source[], payload: Payload, claims: Map<string, unknown>): string | undefined {
+  const found = new Map<string, unknown>()
+  for (const { claim, path, constant } of sources) {
+    const value = path === undefined ? constant : readAt(payload, path) ?? constant
+    found.set(claim, value)
     if (!isUsable(claim, value)) return `Hasura finds no usable ${claim} by its "claims_map"`
     // A literal may replace the roles of the database, if the default role is still an allowed one.
-    const isReplaced = map.literals.has(claim) && roleClaims.includes(claim)
+    const isReplaced = path === undefined && roleClaims.includes(claim)
     if (claims.has(claim) && claims.get(claim) !== value && !isReplaced) {
       return `Hasura finds another value for ${claim} by its "claims_map" than this service issues`
     }
@@ -102,13 +101,16 @@ function findMistake (map: ClaimsMap, payload: Payload, claims: Map<string, unkn
 }
 
 /** The claims of a sample user with one role, and a value for every other claim to which the map gives its own path. */
-function sampleClaims (map: ClaimsMap, registered: Payload): Map<string, unknown> {
-  const [role = randomUUID()] = [map.literals.get(defaultRole) ?? map.literals.get(allowedRoles)].flat()
+function sampleClaims (sources: Source[], registered: Payload): Map<string, unknown> {
+  const literalOf = (wanted: string): unknown => (
+    sources.find(({ claim, path }) => claim === wanted && path === undefined)?.constant
+  )
+  const [role = randomUUID()] = [literalOf(defaultRole) ?? literalOf(allowedRoles)].flat()
   const claims = new Map<string, unknown>([[allowedRoles, [role]], [defaultRole, role], ['x-hasura-user-id', registered['sub']]])
-  const payload = write(map, registered, claims)
-  for (const { claim, path } of map.paths) {
-    const isOwnPath = readAt(payload, path) === undefined && !registeredClaims.includes(String(path[0]))
-    if (isOwnPath && claim.startsWith('x-hasura-')) claims.set(claim, randomUUID())
+  const payload = write(sources, registered, claims)
+  for (const { claim, path = [] } of sources) {
+    const isFree = readAt(payload, path) === undefined && !registeredClaims.includes(String(path[0]))
+    if (isFree && claim.startsWith('x-hasura-')) claims.set(claim, randomUUID())
   }
   return claims
 }
@@ -119,16 +121,16 @@ function sampleClaims (map: ClaimsMap, registered: Payload): Map<string, unknown
  * @param fixed - the registered claims that are the same in every token
  * @throws ConfigError if Hasura would not start, or would refuse every token
  */
-export function readClaimsMap (value: unknown, fixed: Payload): AddClaims {
-  const map = readMap(value)
+export function readClaimsMap (value: unknown, fixed: Payload): ToPayload {
+  const sources = readMap(value)
   const registered = { ...fixed, sub: randomUUID(), jti: randomUUID(), iat: 0, exp: 0 }
-  const sample = sampleClaims(map, registered)
-  const mistake = findMistake(map, write(map, registered, sample), sample)
+  const sample = sampleClaims(sources, registered)
+  const mistake = findMistake(sources, write(sources, registered, sample), sample)
   if (mistake !== undefined) refuse(`that fits no user: ${mistake}`)
   return (registered, claims) => {
     const user = new Map(Object.entries(claims))
-    const payload = write(map, registered, user)
-    const mistake = findMistake(map, payload, user)
+    const payload = write(sources, { ...fixed, ...registered }, user)
+    const mistake = findMistake(sources, payload, user)
     if (mistake !== undefined) throw new Error(mistake)
     return payload
   }

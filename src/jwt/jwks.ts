@@ -15,12 +15,11 @@ function hasTag (header: string | undefined, etag: string): boolean {
 async function jwks (fastify: FastifyInstance): Promise<void> {
   const { config, jwt: { publicKeys } } = fastify
   if (publicKeys === undefined) return
-  const caching = `public, max-age=${config.JWKS_MAX_AGE_SECONDS}`
 
   fastify.get('/.well-known/jwks.json', async (request, reply) => {
     const body = JSON.stringify({ keys: publicKeys() })
     const etag = `"${createHash('sha256').update(body).digest('base64url')}"`
-    void reply.headers({ 'cache-control': caching, etag })
+    void reply.headers({ 'cache-control': `public, max-age=${config.JWKS_MAX_AGE_SECONDS}`, etag })
     if (hasTag(request.headers['if-none-match'], etag)) return reply.code(304).send()
     return reply.type('application/json; charset=utf-8').send(body)
   })

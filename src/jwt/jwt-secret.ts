@@ -1,10 +1,10 @@
 import type { KeyObject } from 'node:crypto'
-import { ConfigError } from '../config.ts'
+import { refuseVariable } from '../config.ts'
 import { readClaimsMap, registeredClaims } from './claims-map.ts'
-import type { AddClaims, Payload } from './claims-map.ts'
+import type { Payload, ToPayload } from './claims-map.ts'
 import { isObject, parseJsonPath, writeAt } from './json-path.ts'
 import type { JsonPath } from './json-path.ts'
-import { hmacBytes, isHmacType, isPairType, keyOfType, readPublicKey, typeFor } from './key-pair.ts'
+import { hmacBytes, isHmacType, isPairType, readPublicKey, typeFor, types } from './key-pair.ts'
 import type { HmacType, PairType } from './key-pair.ts'
 
 /** What Hasura's JWT configuration says about tokens. */
@@ -13,9 +13,7 @@ export interface JwtSecret {
   keys: { type: HmacType, secret: string }
     | { type: PairType, publicKey: KeyObject }
     | { type: PairType | undefined, url: string }
-  /** The registered claims that are the same in every token. */
-  fixed: { iss: string | undefined, aud: string | string[] | undefined }
-  addClaims: AddClaims
+  toPayload: ToPayload
   allowedSkewSeconds: number
 }
 
@@ -62,9 +60,7 @@ const rules: Record<string, [isValid: (value: unknown) => boolean, expected: str
   header: [isHeader, 'an object with the "type" Authorization, or Cookie or CustomHeader and a "name"']
 }
 
-function refuse (problem: string): never {
-  throw new ConfigError('HASURA_GRAPHQL_JWT_SECRET', problem)
-}
+const refuse = refuseVariable('HASURA_GRAPHQL_JWT_SECRET')
 
 function parse (json: string): JwtConfig {
   let value: unknown
@@ -91,14 +87,14 @@ function readKeys ({ type, key, jwk_url: url }: JwtConfig): JwtSecret['keys'] {
     if (Buffer.byteLength(key) >= hmacBytes[type]) return { type, secret: key }
     return refuse(`has a "key" that is too short: ${type} needs at least ${hmacBytes[type]} bytes`)
   }
-  if (!isPairType(type)) return refuse(`needs a "type", one of ${[...Object.keys(hmacBytes), ...Object.keys(keyOfType)].join(', ')}`)
+  if (!isPairType(type)) return refuse(`needs a "type", one of ${types.join(', ')}`)
   const refuseKey = (problem: string): never => refuse(`has a "key" that ${problem}`)
   const publicKey = readPublicKey(key, refuseKey)
   return { type: typeFor(publicKey, type, refuseKey), publicKey }
 }
 
 /** Without a `claims_map`, Hasura reads all of its claims from one place in the token. */
-function readNamespace (config: JwtConfig): AddClaims {
+function readNamespace (config: JwtConfig, fixed: Payload): ToPayload {
   const { claims_namespace: namespace, claims_namespace_path: path, claims_format: format } = config
   const name = path === undefined ? 'claims_namespace' : 'claims_namespace_path'
   const keys = path === undefined ? [namespace ?? 'https://hasura.io/jwt/claims'] : parseJsonPath(path) as JsonPath
@@ -107,8 +103,8 @@ function readNamespace (config: JwtConfig): AddClaims {
   if (registeredClaims.includes(String(keys[0]))) refuse(`has a "${name}" inside the registered claim ${String(keys[0])}`)
   if (isText && keys.length === 0) refuse(`has the "${name}" $ and stringified_json: a token is not a string`)
   return (registered, claims) => {
-    if (keys.length === 0) return { ...registered, ...claims }
-    const payload = Object.assign(Object.create(null) as Payload, registered)
+    if (keys.length === 0) return { ...fixed, ...registered, ...claims }
+    const payload = Object.assign(Object.create(null) as Payload, fixed, registered)
     writeAt(payload, keys, isText ? JSON.stringify(claims) : claims)
     return payload
   }
@@ -121,15 +117,13 @@ function readNamespace (config: JwtConfig): AddClaims {
  */
 export function readJwtSecret (json: string): JwtSecret {
   const config = parse(json)
-  const { issuer, audience, allowed_skew: skew = 0, claims_map: map, claims_namespace: namespace } = config
-  const hasBoth = namespace !== undefined && config.claims_namespace_path !== undefined
-  if (hasBoth) refuse('has both "claims_namespace" and "claims_namespace_path": Hasura accepts only one of them')
+  const { issuer, audience, allowed_skew: skew = 0, claims_map: map } = config
+  if (config.claims_namespace !== undefined && config.claims_namespace_path !== undefined) refuse('has both "claims_namespace" and "claims_namespace_path": Hasura accepts only one of them')
   // If the list is empty, Hasura refuses every audience, and accepts a token without one.
   const fixed = { iss: issuer, aud: audience?.length === 0 ? undefined : audience }
   return {
     keys: readKeys(config),
-    fixed,
-    addClaims: map === undefined ? readNamespace(config) : readClaimsMap(map, fixed),
+    toPayload: map === undefined ? readNamespace(config, fixed) : readClaimsMap(map, fixed),
     // Hasura ignores the sign.
     allowedSkewSeconds: Math.abs(skew)
   }

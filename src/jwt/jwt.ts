@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { TokenUserFragment } from '../generated/operations.ts'
-import { toHasuraClaims } from './custom-claims.ts'
+import { refuseRoundedNumber, toHasuraClaims } from './custom-claims.ts'
 import type { CustomClaims } from './custom-claims.ts'
 import { isStringOrUri } from './jwt-secret.ts'
-import { openSigningKeys } from './signing-keys.ts'
+import { openKeyPath } from './signing-keys.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
 declare module 'fastify' {
@@ -25,27 +25,28 @@ declare module 'fastify' {
 
 /** The `sub` of a user. Ids are text if the column is, whatever the generated type says. */
 function subjectOf ({ id }: { id: unknown }): string {
-  if (typeof id === 'number' && !Number.isSafeInteger(id)) {
-    throw new Error('The user\'s id is beyond 2^53, which JSON does not carry exactly: '
-      + 'set HASURA_GRAPHQL_STRINGIFY_NUMERIC_TYPES=true, so that Hasura sends it as text')
-  }
+  refuseRoundedNumber(id, 'The user\'s id')
   if (isStringOrUri(String(id))) return String(id)
   throw new Error('The user\'s id has a colon and is not a URI: Hasura refuses such a "sub"')
 }
 
-interface JwtOptions {
-  /** The claims of a user beyond Hasura's own three: `claimsOf` of `src/claims.ts`. */
-  claimsOf: (user: TokenUserFragment) => CustomClaims
-}
+type ClaimsOf = (user: TokenUserFragment) => CustomClaims
 
-/** `fastify.jwt`: signs tokens that Hasura accepts with the same `HASURA_GRAPHQL_JWT_SECRET`. */
-async function jwt (fastify: FastifyInstance, { claimsOf }: JwtOptions): Promise<void> {
-  const { HASURA_GRAPHQL_JWT_SECRET: secret } = fastify.parsed
-  const { sign, publicKeys } = await openSigningKeys(fastify)
+/**
+ * `fastify.jwt`: signs tokens that Hasura accepts with the same `HASURA_GRAPHQL_JWT_SECRET`.
+ *
+ * @param options.claimsOf - the claims of a user beyond Hasura's own three, from `src/claims.ts`
+ */
+async function jwt (fastify: FastifyInstance, { claimsOf }: { claimsOf: ClaimsOf }): Promise<void> {
+  const { HASURA_GRAPHQL_JWT_SECRET: secret, JWT_PRIVATE_KEY: source } = fastify.parsed
+  const { ACCESS_TOKEN_TTL_SECONDS: ttlSeconds } = fastify.config
+  const { sign, publicKeys } = 'path' in source ? await openKeyPath(fastify, source) : source
 
   function signFor (user: TokenUserFragment, sessionId?: string): string {
     const sub = subjectOf(user)
-    return sign(secret.addClaims({ ...secret.fixed, sub, jti: randomUUID() }, {
+    // Rounded down: Hasura refuses an `iat` in the future.
+    const iat = Math.floor(Date.now() / 1000)
+    return sign(secret.toPayload({ sub, iat, exp: iat + ttlSeconds, jti: randomUUID() }, {
       ...toHasuraClaims(claimsOf(user)),
       'x-hasura-allowed-roles': Array.from(new Set([user.default_role, ...user.roles.map(({ role }) => role)])),
       'x-hasura-default-role': user.default_role,

@@ -1,7 +1,7 @@
 import { access, constants, open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
-import type { Refuse } from './key-pair.ts'
+import type { Refuse } from '../config.ts'
 
 /** A private key on the disk. */
 export interface KeyFile {
@@ -77,11 +77,11 @@ export async function readKeyFiles (path: string, refuse: Refuse): Promise<KeyFi
 /** Returns the paths that every user of this machine can write to: of a folder and its files, or of a single file. */
 export async function findWorldWritable (path: string, files: KeyFile[]): Promise<string[]> {
   const writable: string[] = []
-  for (const name of new Set(['', ...files.map(({ name }) => name)])) {
-    const { mode } = await stat(join(path, name))
+  for (const file of new Set(['', ...files.map(({ name }) => name)].map(name => join(path, name)))) {
+    const { mode } = await stat(file)
     // Fails on a read-only file system, such as a Secret of Kubernetes, where the mode of the folder is 1777.
-    const [writing] = await Promise.allSettled([access(join(path, name), constants.W_OK)])
-    if ((mode & 0o002) !== 0 && writing.status === 'fulfilled') writable.push(join(path, name))
+    const isWritable = await access(file, constants.W_OK).then(() => true, () => false)
+    if ((mode & 0o002) !== 0 && isWritable) writable.push(file)
   }
   return writable
 }

@@ -1,9 +1,7 @@
 import { createHash, createPrivateKey, createPublicKey } from 'node:crypto'
 import type { JsonWebKey, KeyObject } from 'node:crypto'
 import { createSigner, createVerifier } from 'fast-jwt'
-
-/** Throws an error with a text that completes the sentence "NAME …". */
-export type Refuse = (problem: string) => never
+import type { Refuse } from '../config.ts'
 
 /** Hasura's types with a shared secret, and the minimum length of the secret in bytes (RFC 7518, section 3.2). */
 export const hmacBytes = { HS256: 32, HS384: 48, HS512: 64 } as const
@@ -12,6 +10,8 @@ export const hmacBytes = { HS256: 32, HS384: 48, HS512: 64 } as const
 export const keyOfType = {
   RS256: 'RSA', RS384: 'RSA', RS512: 'RSA', ES256: 'P-256', ES384: 'P-384', ES512: 'P-521', Ed25519: 'Ed25519'
 } as const
+
+export const types = [...Object.keys(hmacBytes), ...Object.keys(keyOfType)]
 
 export type HmacType = keyof typeof hmacBytes
 export type PairType = keyof typeof keyOfType
@@ -101,29 +101,25 @@ export function thumbprintOf (key: KeyObject): string {
   return createHash('sha256').update(JSON.stringify(publicMembers(key))).digest('base64url')
 }
 
+/** Signs the claims of a token (RFC 7515, compact serialization). */
 export type Sign = (payload: object) => string
 
 /** A private key that signs, and its public key as a JWK (RFC 7517, section 4). */
 export interface SigningKey {
   kid: string
   jwk: JsonWebKey
-  /**
-   * Makes a function that signs a payload, to which it adds `iat` and `exp` (RFC 7515, compact serialization).
-   *
-   * @param ttlSeconds - lifetime of a token
-   */
-  signer: (ttlSeconds: number) => Sign
+  sign: Sign
 }
+
+/** The type and the public key in Hasura's configuration, if it has them. */
+export interface ExpectedKey { type: PairType | undefined, publicKey?: KeyObject }
 
 /**
  * Reads a private key, and makes and verifies one signature, so that an unusable key fails the start and not a login.
  *
- * @param expected - the type and the public key in Hasura's configuration, if it has them
  * @throws through `refuse`
  */
-export function readSigningKey (
-  pem: string, expected: { type: PairType | undefined, publicKey?: KeyObject }, refuse: Refuse
-): SigningKey {
+export function readSigningKey (pem: string, expected: ExpectedKey, refuse: Refuse): SigningKey {
   const key = readPrivateKey(pem, refuse)
   const algorithm = algorithmOf(typeFor(key, expected.type, problem => refuse(`holds a private key that ${problem}`)))
   const kid = thumbprintOf(key)
@@ -131,16 +127,13 @@ export function readSigningKey (
   if (kid !== thumbprintOf(publicKey)) {
     refuse('holds a private key that does not belong to the public key in HASURA_GRAPHQL_JWT_SECRET')
   }
-  // fast-jwt does not accept a KeyObject. Its times are in milliseconds.
-  const privatePem = key.export({ type: 'pkcs8', format: 'pem' }).toString()
-  const signer = (ttlSeconds: number): Sign => (
-    createSigner({ key: privatePem, algorithm, kid, expiresIn: ttlSeconds * 1000 })
-  )
+  // fast-jwt does not accept a KeyObject.
+  const sign = createSigner({ key: key.export({ type: 'pkcs8', format: 'pem' }).toString(), algorithm, kid })
   try {
-    createVerifier({ key: publicKey.export({ type: 'spki', format: 'pem' }).toString() })(signer(60)({}))
+    createVerifier({ key: publicKey.export({ type: 'spki', format: 'pem' }).toString() })(sign({}))
   } catch {
     // A SEC 1 file holds both keys of a pair, and they may not match.
     refuse('holds a private key whose signature its own public key does not accept')
   }
-  return { kid, jwk: { ...publicMembers(key), kid, alg: algorithm, use: 'sig' }, signer }
+  return { kid, jwk: { ...publicMembers(key), kid, alg: algorithm, use: 'sig' }, sign }
 }

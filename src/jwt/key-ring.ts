@@ -1,13 +1,6 @@
 /** A key and the time from which it signs, in milliseconds since 1970. */
 export interface RingKey { kid: string, start: number }
 
-interface Delays {
-  /** Milliseconds from the publication of a new key to its first signature. */
-  beforeSigning: number
-  /** Milliseconds from the last signature of a key to the end of its publication. */
-  afterSigning: number
-}
-
 /** The time in which a key signs. */
 type Period<Key> = Key & {
   end: number
@@ -30,15 +23,17 @@ function toPeriods<Key extends RingKey> (keys: Key[], knownFrom: (kid: string) =
  *
  * @param first - in the order of their starts, at least one of them in the past. Verifiers have these keys already:
  *   other replicas publish them, and so did this one before its restart
+ * @param beforeMs - milliseconds from the publication of a new key to its first signature
+ * @param afterMs - milliseconds from the last signature of a key to the end of its publication
  */
-export function createKeyRing<Key extends RingKey> (first: [Key, ...Key[]], delays: Delays) {
+export function createKeyRing<Key extends RingKey> (first: [Key, ...Key[]], beforeMs: number, afterMs: number) {
   let periods = toPeriods(first, () => -Infinity)
   // Signs if the clock is set back to a time before all periods.
   let fallback: Key = first[0]
 
   const signing = (now: number): Key => periods.findLast(({ start }) => start <= now) ?? fallback
   const published = (now: number): Array<Period<Key>> => {
-    const current = periods.filter(({ end }) => now < end + delays.afterSigning)
+    const current = periods.filter(({ end }) => now < end + afterMs)
     return Array.from(new Map(current.map(period => [period.kid, period])).values())
   }
   return {
@@ -49,11 +44,11 @@ export function createKeyRing<Key extends RingKey> (first: [Key, ...Key[]], dela
     replace: (next: Key[], now: number): void => {
       // Verifiers have forgotten a key that is no longer published.
       const known = new Map(published(now).map(({ kid, knownFrom }) => [kid, knownFrom]))
-      const coming = toPeriods(next, kid => known.get(kid) ?? now + delays.beforeSigning)
+      const coming = toPeriods(next, kid => known.get(kid) ?? now + beforeMs)
       const signer = signing(now)
       const handover = Math.max(now, coming[0]?.start ?? Infinity)
       // New start times do not change which key has signed until now.
-      const past = periods.filter(({ start, end }) => start <= now && now < end + delays.afterSigning)
+      const past = periods.filter(({ start, end }) => start <= now && now < end + afterMs)
         .map(period => period === signer ? { ...period, end: handover } : period)
       periods = [...past, ...coming]
       fallback = signer

@@ -168,7 +168,7 @@ t.test('an id that JSON.parse has rounded gets no token, and its hash is not rep
   const { call, log } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
   t.strictSame(await call('/login', good), { status: 500, body: failure('internal', 'internal error') })
   t.strictSame(asked, ['UserByEmail'])
-  t.match(log().filter(({ level }) => level === 50), [{ err: { message: /^The user's id is beyond 2\^53/ } }])
+  t.match(log().filter(({ level }) => level === 50), [{ err: { message: /^The user's id is a number beyond 2\^53/ } }])
 })
 
 t.test('a login succeeds even if the new hash cannot be written, and logs the failure', async (t) => {

@@ -293,8 +293,7 @@ t.test('a login fails if Hasura would read another claim than the user should ha
 /** Undefined if the start or the login fails. */
 function issue (json: string, claims: Record<string, string>): string | undefined {
   try {
-    const { addClaims, fixed } = readJwtSecret(json)
-    const payload = addClaims({ ...fixed, sub: '7', jti: 'a' }, {
+    const payload = readJwtSecret(json).toPayload({ sub: '7', jti: 'a' }, {
       ...claims, 'x-hasura-allowed-roles': ['user', 'editor'], 'x-hasura-default-role': 'user', 'x-hasura-user-id': '7'
     })
     return createSigner({ key, algorithm: 'HS256', expiresIn: 60_000 })(payload)
@@ -360,7 +359,7 @@ t.test('an id that JSON.parse has rounded gets no token', async (t) => {
   t.equal(decodeJwt(sign(userWith(2 ** 53 - 1))).sub, '9007199254740991')
   t.equal(decodeJwt(sign(userWith('9007199254740993'))).sub, '9007199254740993')
   t.throws(() => sign(userWith(JSON.parse('9007199254740993'))), {
-    message: 'The user\'s id is beyond 2^53, which JSON does not carry exactly: set HASURA_GRAPHQL_STRINGIFY_NUMERIC_TYPES=true, '
+    message: 'The user\'s id is a number beyond 2^53, which JSON does not carry exactly: set HASURA_GRAPHQL_STRINGIFY_NUMERIC_TYPES=true, '
       + 'so that Hasura sends it as text'
   })
 })

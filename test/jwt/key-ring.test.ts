@@ -7,7 +7,7 @@ const key = (kid: string, start = -Infinity): RingKey => ({ kid, start })
 
 /** A ring that waits 10 before a key signs and 100 after it. `at` returns the signing key and the published keys. */
 function ringOf (...first: [RingKey, ...RingKey[]]) {
-  const ring = createKeyRing(first, { beforeSigning: 10, afterSigning: 100 })
+  const ring = createKeyRing(first, 10, 100)
   const at = (now: number): [string, string] => [ring.signing(now).kid, ring.published(now).map(({ kid }) => kid).join('')]
   return { replace: ring.replace, at }
 }
@@ -101,7 +101,7 @@ t.test('a key also signs if the clock is set back to a time before all keys', as
 })
 
 t.test('no sequence of changes makes a key sign before verifiers have it, or leave while its tokens are valid', async (t) => {
-  const [beforeSigning, afterSigning] = [5, 20]
+  const [beforeMs, afterMs] = [5, 20]
   const kids = ['a', 'b', 'c', 'd']
   const folder = fc.uniqueArray(fc.record({
     kid: fc.constantFrom(...kids), start: fc.oneof(fc.constant(-Infinity), fc.integer({ min: -40, max: 120 }))
@@ -110,16 +110,16 @@ t.test('no sequence of changes makes a key sign before verifiers have it, or lea
 
   const property = fc.property(folder, changes, (others, changes) => {
     const first: [RingKey, ...RingKey[]] = [key('z'), ...others]
-    const ring = createKeyRing(first, { beforeSigning, afterSigning })
+    const ring = createKeyRing(first, beforeMs, afterMs)
     const lastSigned = new Map<string, number>()
     const kidsAt = (now: number): string[] => ring.published(now).map(({ kid }) => kid)
     const known = new Map(kidsAt(0).map(kid => [kid, -Infinity]))
     const look = (now: number): void => {
       const published = kidsAt(now)
       for (const kid of known.keys()) if (!published.includes(kid)) known.delete(kid)
-      for (const kid of published) if (!known.has(kid)) known.set(kid, now + beforeSigning)
+      for (const kid of published) if (!known.has(kid)) known.set(kid, now + beforeMs)
       for (const [kid, time] of lastSigned) {
-        if (now < time + afterSigning && !published.includes(kid)) throw new Error(`${kid} signed at ${time} and is not published at ${now}`)
+        if (now < time + afterMs && !published.includes(kid)) throw new Error(`${kid} signed at ${time} and is not published at ${now}`)
       }
       if (new Set(published).size < published.length) throw new Error(`a key is published twice at ${now}`)
     }
@@ -143,7 +143,7 @@ t.test('no sequence of changes makes a key sign before verifiers have it, or lea
       ring.replace(next, now)
       files = next
     }
-    pass(beforeSigning + afterSigning)
+    pass(beforeMs + afterMs)
     // By now only the files decide, as on every other replica.
     const signing = files.findLast(({ start }) => start <= now)
     if (signing !== undefined && sign(now) !== signing.kid) throw new Error(`${signing.kid} should sign at ${now}`)

@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util'
 import type { Environment } from '../../config.ts'
 import { readJwtSecret } from '../../jwt/jwt-secret.ts'
-import { isHmacType, isPairType } from '../../jwt/key-pair.ts'
+import { isHmacType, isPairType, types } from '../../jwt/key-pair.ts'
 import { writeFirstKey } from './folder.ts'
-import { describeActionSecret, describePair, describeSecret, makePems, types } from './make.ts'
+import { describeActionSecret, describePair, describeSecret, makePems } from './make.ts'
 import { rotateFolder } from './rotate.ts'
 
 const help = `Makes secrets and keys, and prints the lines for .env.

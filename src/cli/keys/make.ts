@@ -3,8 +3,6 @@ import type { KeyPairKeyObjectResult } from 'node:crypto'
 import { algorithmOf, hmacBytes, keyOfType, thumbprintOf } from '../../jwt/key-pair.ts'
 import type { HmacType, PairType } from '../../jwt/key-pair.ts'
 
-export const types = [...Object.keys(hmacBytes), ...Object.keys(keyOfType)]
-
 function makePair (type: PairType): KeyPairKeyObjectResult {
   const key = keyOfType[type]
   if (key === 'RSA') return generateKeyPairSync('rsa', { modulusLength: 2048 })

@@ -1,7 +1,7 @@
 // A file of the service imports from its own folder and from entries below it in this list.
 const entries = [
   'server.ts', 'app.ts', 'claims.ts', 'actions', 'http', 'mail', 'sessions', 'jwt', 'password', 'throttle', 'hasura',
-  'metrics.ts', 'env-file.ts', 'config.ts', 'email.ts', 'errors.ts', 'generated'
+  'metrics.ts', 'env-file.ts', 'config.ts', 'email.ts', 'nfc.ts', 'errors.ts', 'generated'
 ]
 const pathOf = entry => `^src/${entry.replace('.', '\\.')}${entry.includes('.') ? '$' : '/'}`
 

@@ -1,16 +1,10 @@
 import { isIPv4 } from 'node:net'
 import { domainToASCII } from 'node:url'
 import { ActionError } from './errors.ts'
+import { countCodePoints, toNfc } from './nfc.ts'
 
 /** RFC 5321, section 4.5.3.1.3: a path is 256 octets with its angle brackets, so an address has at most 254. */
 const maxLength = 254
-
-/**
- * Maximum ratio of code points in the input to code points in the result. NFC composes at most four into one (UAX #15,
- * table of expansion factors), and neither lower case nor punycode makes a text shorter. Longer input is refused before
- * it is normalised, because the time of `normalize` grows with the square of a run of combining marks.
- */
-const maxDensity = 4
 
 /**
  * White space, control characters, characters that are invisible, and those that have a meaning in a mail header
@@ -28,9 +22,8 @@ function malformed (): ActionError {
   return new ActionError('validation-failed', 'input.email must be an email address')
 }
 
-function checkLength (text: string, max: number): void {
-  if (Array.from(text).length <= max) return
-  throw new ActionError('validation-failed', `input.email must have at most ${maxLength} characters`)
+function tooLong (): ActionError {
+  return new ActionError('validation-failed', `input.email must have at most ${maxLength} characters`)
 }
 
 /** NFC and lower case, repeated because lower case can make a composition possible: `T` and U+0308 become U+1E97. */
@@ -55,15 +48,15 @@ function toAsciiDomain (domain: string): string {
  */
 export function normalizeEmail (input: string): string {
   const trimmed = input.trim()
-  checkLength(trimmed, maxLength * maxDensity)
-  if (!trimmed.isWellFormed()) throw malformed()
-  const composed = trimmed.normalize('NFC')
-  // Checked before the domain is converted, because the time of that also grows with the square of the length.
-  checkLength(composed, maxLength)
+  // Checked before the domain is converted, because the time of that also grows with the square of the length. Neither
+  // lower case nor punycode makes a text shorter.
+  const composed = toNfc(trimmed, maxLength)
+  if (composed === undefined) throw tooLong()
+  if (!composed.isWellFormed()) throw malformed()
 
   const [local, domain, ...others] = composed.split('@')
   if (!local || !domain || others.length > 0 || refused.test(composed)) throw malformed()
   const email = `${foldLocalPart(local)}@${toAsciiDomain(domain)}`
-  checkLength(email, maxLength)
+  if (countCodePoints(email) > maxLength) throw tooLong()
   return email
 }

@@ -1,19 +1,9 @@
 import { ActionError } from '../errors.ts'
+import { countCodePoints, toNfc } from '../nfc.ts'
 
 /** Bounds in code points. NIST SP 800-63B-4, section 3.1.1.2: the upper one must be 64 or more. */
 const minLength = 8
 const maxLength = 256
-
-/**
- * Maximum ratio of code points in the input to code points in the result: NFC composes at most four into one (UAX #15,
- * table of expansion factors). Longer input is refused before it is normalised, because the time of `normalize` grows
- * with the square of a run of combining marks.
- */
-const maxDensity = 4
-
-function countCodePoints (text: string): number {
-  return Array.from(text).length
-}
 
 /**
  * The one form of a password that is hashed and verified: NFC. Nothing else is changed.
@@ -22,10 +12,9 @@ function countCodePoints (text: string): number {
  * @throws ActionError `validation-failed` if it is malformed
  */
 function compose (input: string, field: string): string | undefined {
-  if (countCodePoints(input) > maxLength * maxDensity) return undefined
-  if (!input.isWellFormed()) throw new ActionError('validation-failed', `${field} must be well-formed Unicode`)
-  const password = input.normalize('NFC')
-  return countCodePoints(password) > maxLength ? undefined : password
+  const password = toNfc(input, maxLength)
+  if (password?.isWellFormed() === false) throw new ActionError('validation-failed', `${field} must be well-formed Unicode`)
+  return password
 }
 
 /**

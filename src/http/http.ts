@@ -7,12 +7,8 @@ import fp from 'fastify-plugin'
 import { ActionError } from '../errors.ts'
 import { answerBrokenRequest, answerError, answerFrameworkError, describeInvalidInput } from './error-answers.ts'
 
-/**
- * Returns the options to construct Fastify with.
- *
- * @param stream - where the log goes; standard output by default
- */
-export function serverOptions (stream?: { write (line: string): void }) {
+/** Returns the options to construct Fastify with. */
+export function serverOptions () {
   return {
     http: {
       // Milliseconds for the headers of a request. Slow senders must not occupy connections.
@@ -38,8 +34,7 @@ export function serverOptions (stream?: { write (line: string): void }) {
     genReqId: () => randomUUID(),
     // Requests on open connections are answered during shutdown: Hasura would report a 503 as "internal error".
     return503OnClosing: false,
-    // Pino writes to standard output faster than process.stdout does.
-    logger: stream === undefined ? true : { stream },
+    logger: true,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
     schemaErrorFormatter: describeInvalidInput,
     clientErrorHandler: answerBrokenRequest,

@@ -156,7 +156,8 @@ t.test('every header within the size limit is read', async (t) => {
 
 t.test('an unexpected error is answered with 500 internal, and only the log has its cause', async (t) => {
   const lines: string[] = []
-  const fastify = Fastify(serverOptions({ write: (line) => { lines.push(line) } }))
+  const stream = { write: (line: string) => { lines.push(line) } }
+  const fastify = Fastify({ ...serverOptions(), logger: { stream } })
   t.teardown(() => fastify.close())
   await fastify.register(config, { env: settings })
   await fastify.register(metrics)

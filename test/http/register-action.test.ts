@@ -29,7 +29,7 @@ const output = { text: { type: 'string' }, count: { type: 'integer', nullable: t
 
 /** What an action stands on, and a shorthand that calls it. */
 async function start (t: Test, env: Record<string, string> = {}) {
-  const fastify = Fastify(serverOptions({ write () { /* quiet */ } }))
+  const fastify = Fastify({ ...serverOptions(), logger: false })
   t.teardown(() => fastify.close())
   await fastify.register(config, { env: { ...settings, ...env } })
   const plugins = [metrics, callerGone, requestLog, http, throttle, actionSecret, callers]

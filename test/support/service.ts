@@ -25,7 +25,8 @@ export const settings = {
 /** The service with `env` added to the settings above, its log, and shorthands for requests with the action secret. */
 export async function service (t: Test, env: Environment = {}) {
   const lines: string[] = []
-  const fastify = Fastify(serverOptions({ write: (line) => { lines.push(line) } }))
+  const stream = { write: (line: string) => { lines.push(line) } }
+  const fastify = Fastify({ ...serverOptions(), logger: { stream } })
   t.teardown(() => fastify.close())
   await fastify.register(app, { env: { ...settings, ...env } })
   const headers = { 'x-hasura-action-secret': settings.ACTION_SECRET }

@@ -12,7 +12,8 @@ import { hasuraOf, service, settings } from '../support/service.ts'
 /** Only the plugin, and the address that it reads from a request with these headers. */
 async function start (t: Test, header = 'X-Client-Address') {
   const lines: string[] = []
-  const fastify = Fastify(serverOptions({ write: (line) => { lines.push(line) } }))
+  const stream = { write: (line: string) => { lines.push(line) } }
+  const fastify = Fastify({ ...serverOptions(), logger: { stream } })
   t.teardown(() => fastify.close())
   await fastify.register(config, { env: { ...settings, CLIENT_ADDRESS_HEADER: header } })
   await fastify.register(clientAddress)

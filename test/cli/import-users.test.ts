@@ -239,7 +239,7 @@ t.test('the SQL of the documentation exports hashes that the service reads', asy
 
 t.test('the command writes SQL to standard output and the rest to standard error, with an exit status', async (t) => {
   const run = async (...args: string[]) => {
-    const { child, stderr } = start(t, {}, undefined, [compiled('src/cli/import-users/import-users.ts'), ...args])
+    const { child, stderr } = start(t, {}, undefined, [compiled('src/cli/import-users/main.ts'), ...args])
     const closed = once(child, 'close')
     const output = await text(child.stdout)
     const [status] = await closed as [number]

@@ -1,4 +1,3 @@
-/** `npm run import-users`: turns the users of another system into SQL. */
 import { parseArgs } from 'node:util'
 import { planImport } from './plan-import.ts'
 
@@ -14,8 +13,13 @@ The exit status is 0, 1 if rows were left out, or 2 if nothing was written.`
 
 interface Result { output: string, errors: string, status: number }
 
-/** @throws Error whose message says why nothing is written */
-async function importUsers (args: string[]): Promise<Result> {
+/**
+ * Runs the command `import-users`, which turns the users of another system into SQL.
+ *
+ * @param args - the arguments of the command line
+ * @throws Error whose message says why nothing is written
+ */
+export async function importUsers (args: string[]): Promise<Result> {
   const options = { stored: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h' } } as const
   const { values, positionals: [file, ...rest] } = parseArgs({ args, options, allowPositionals: true })
   if (values.help === true) return { output: help, errors: '', status: 0 }
@@ -23,14 +27,4 @@ async function importUsers (args: string[]): Promise<Result> {
   const { sql, problems, users } = await planImport(file, values.stored)
   const summary = `${users} users written, ${problems.length} problems`
   return { output: sql.join('\n'), errors: [...problems, summary].join('\n'), status: problems.length > 0 ? 1 : 0 }
-}
-
-try {
-  const { output, errors, status } = await importUsers(process.argv.slice(2))
-  console.log(output)
-  if (errors !== '') console.error(errors)
-  process.exitCode = status
-} catch (error) {
-  console.error((error as Error).message)
-  process.exitCode = 2
 }

@@ -83,7 +83,6 @@ export async function openEmbedded (folder: string, migrations: Migration[], log
       close
     }
     await applyMigrations(db, migrations, log)
-    await pglite.refreshArrayTypes()
     return db
   } catch (error) {
     await close()

@@ -1,8 +1,7 @@
-import { types as pgliteTypes } from '@electric-sql/pglite'
 import pg from 'pg'
 import type { ClientBase, ClientConfig, QueryResult } from 'pg'
 import { ConnectionError } from './sql-connection.ts'
-import type { SqlConnection, Database, Result } from './sql-connection.ts'
+import type { SqlConnection, Database } from './sql-connection.ts'
 import { applyMigrations } from './migrations.ts'
 import type { Log, Migration } from './migrations.ts'
 import { lockMigrations, readVersion, refuseForeignTables } from './postgres-checks.ts'
@@ -24,12 +23,7 @@ async function send (client: ClientBase, sql: string, params?: Array<string | nu
 }
 
 function connectionOf (client: ClientBase): SqlConnection {
-  return {
-    query: async <Row>(sql: string, params?: Array<string | null>): Promise<Result<Row>> => {
-      const { rows } = await send(client, sql, params)
-      return { rows: rows as Row[] }
-    }
-  }
+  return { query: async (sql, params) => send(client, sql, params) }
 }
 
 async function transactionOn<T> (client: ClientBase, run: (connection: SqlConnection) => Promise<T>): Promise<T> {
@@ -45,24 +39,8 @@ async function transactionOn<T> (client: ClientBase, run: (connection: SqlConnec
   }
 }
 
-/** Parses every value with the parser that PGlite uses, so that both databases return the same. */
-async function readTypes (connection: SqlConnection): Promise<NonNullable<ClientConfig['types']>> {
-  const { rows } = await connection.query<{ list: string, element: string }>(
-    'SELECT typarray::text AS list, oid::text AS element FROM pg_type WHERE typarray <> 0')
-  const elements = new Map(rows.map(({ list, element }) => [Number(list), Number(element)]))
-  return {
-    getTypeParser: (type: number) => (text: string): unknown => {
-      const element = elements.get(type)
-      if (element === undefined) return pgliteTypes.parseType(text, type)
-      return pgliteTypes.arrayParser(text, (item): unknown => pgliteTypes.parseType(item, element), type)
-    }
-  }
-}
-
-/** Checks and migrates the database on a connection of its own. */
-async function setUp (
-  config: ClientConfig, migrations: Migration[], log: Log
-): Promise<{ description: string, types: ClientConfig['types'] }> {
+/** Checks and migrates the database on a connection of its own. Returns its description. */
+async function setUp (config: ClientConfig, migrations: Migration[], log: Log): Promise<string> {
   const client = await connectClient(config)
   try {
     const connection = connectionOf(client)
@@ -71,7 +49,7 @@ async function setUp (
     await lockMigrations(connection, log)
     await refuseForeignTables(connection, name)
     await applyMigrations({ ...connection, transaction: async run => transactionOn(client, run) }, migrations, log)
-    return { description: `PostgreSQL ${version} at ${client.user}@${name}`, types: await readTypes(connection) }
+    return `PostgreSQL ${version} at ${client.user}@${name}`
   } catch (error) {
     const isServers = error instanceof pg.DatabaseError || error instanceof ConnectionError
     throw isServers ? new Error(`SANDBOX_DATABASE_URL: ${error.message}`) : error
@@ -88,8 +66,8 @@ async function setUp (
  */
 export async function openPostgres (url: string, migrations: Migration[], log: Log): Promise<Database> {
   const config = configOf(url)
-  const { description, types } = await setUp(config, migrations, log)
-  const pool = new pg.Pool({ ...config, max: poolSize, types })
+  const description = await setUp(config, migrations, log)
+  const pool = new pg.Pool({ ...config, max: poolSize })
   // Connections that break are replaced; a query that runs on one of them fails by itself.
   pool.on('connect', (client) => { client.on('error', () => { /* see above */ }) })
   pool.on('error', () => { /* see above */ })

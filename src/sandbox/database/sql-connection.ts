@@ -15,7 +15,10 @@ export interface SqlConnection {
   query: <Row>(sql: string, params?: Array<string | null>) => Promise<Result<Row>>
 }
 
-/** The sandbox's database, embedded or on a server. Both give the same values and errors. */
+/**
+ * The sandbox's database, embedded or on a server. Both give the same errors, and the same values of the types text,
+ * name, int4, bool, json and jsonb. Statements cast other types to text or JSON.
+ */
 export interface Database extends SqlConnection {
   /** Names the database in the message at start. It contains no password. */
   description: string

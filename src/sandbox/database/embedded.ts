@@ -4,25 +4,12 @@ import { PGlite } from '@electric-sql/pglite'
 import type { Transaction } from '@electric-sql/pglite'
 import type { SqlConnection, Database, Result } from './sql-connection.ts'
 import { explainMissingExtension, loadExtensions } from './extensions.ts'
-import { LockedError, takeLock } from './lock.ts'
+import { lockFolder } from './lock.ts'
 import { applyMigrations } from './migrations.ts'
 import type { Log, Migration } from './migrations.ts'
 
 /** PGlite's version of PostgreSQL, whose data it can read. */
 const embeddedVersion = '18'
-
-/** Two processes on one folder would lose rows silently. */
-function lockFolder (folder: string): () => void {
-  mkdirSync(folder, { recursive: true })
-  const lock = join(folder, 'lock')
-  try {
-    return takeLock(lock)
-  } catch (error) {
-    if (!(error instanceof LockedError)) throw error
-    throw new Error(`The data folder ${folder} is ${error.message}: stop it, or set SANDBOX_DATA_DIR to `
-      + `another folder (if that process is not a sandbox, delete ${lock})`)
-  }
-}
 
 function checkVersion (data: string, folder: string): void {
   const version = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim()
@@ -66,6 +53,8 @@ function connectionOf (db: PGlite | Transaction): SqlConnection {
  */
 export async function openEmbedded (folder: string, migrations: Migration[], log: Log): Promise<Database> {
   const isInMemory = folder === 'memory://'
+  if (!isInMemory) mkdirSync(folder, { recursive: true })
+  // Two processes on one folder would lose rows silently.
   const release = isInMemory ? undefined : lockFolder(folder)
   const opened: PGlite[] = []
   const close = async (): Promise<void> => {

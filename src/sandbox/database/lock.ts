@@ -1,4 +1,5 @@
-import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 function isAlive (pid: number): boolean {
   try {
@@ -8,67 +9,36 @@ function isAlive (pid: number): boolean {
   }
 }
 
-function readOwner (file: string): number | undefined {
-  try {
-    return Number(readFileSync(file, 'utf8'))
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
 /** After a container restarts, this process can have the id of an earlier one that left a lock. That lock is older. */
-function isOfEarlierProcess (file: string, owner: number): boolean {
+function isHeldByThisProcess (file: string): boolean {
   const startedAt = Date.now() - process.uptime() * 1000
-  return owner === process.pid && (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) < startedAt
+  return (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) >= startedAt
 }
-
-/** Removes a lock whose owner has ended. Two processes that do this at once do not remove each other's new lock. */
-function removeStale (file: string): void {
-  const owner = readOwner(file)
-  if (owner === undefined) return
-  if (isAlive(owner) && !isOfEarlierProcess(file, owner)) throw new LockedError(`in use by process ${owner}`)
-  const aside = `${file}.stale.${process.pid}`
-  try {
-    renameSync(file, aside)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
-    throw error
-  }
-  try {
-    // Between the check and the move, another process may have taken the lock over. Then it gets the lock back.
-    if (readOwner(aside) !== owner) linkSync(aside, file)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  } finally {
-    rmSync(aside)
-  }
-}
-
-/** A running process holds the lock. */
-export class LockedError extends Error {}
 
 /**
- * Takes a lock file, which contains the process id of its owner. A lock whose owner has ended is taken over.
+ * Locks a folder with a file named after this process, and removes the files of processes that have ended. Each process
+ * looks for others after it has written its own file, so of two that start at once, at most one gets the folder.
  *
  * @returns a function that releases the lock
- * @throws LockedError "in use by process …" if the owner is running
+ * @throws Error with the remedy if a running process holds the folder
  */
-export function takeLock (file: string): () => void {
-  const mine = `${file}.${process.pid}`
-  writeFileSync(mine, String(process.pid))
-  try {
-    for (;;) {
-      try {
-        // A link appears together with its content, unlike a file that is written, and never replaces another one.
-        linkSync(mine, file)
-        return () => { rmSync(file) }
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      }
-      removeStale(file)
-    }
-  } finally {
-    rmSync(mine)
+export function lockFolder (folder: string): () => void {
+  const fileOf = (pid: number): string => join(folder, `lock.${pid}`)
+  const refuse = (pid: number): never => {
+    throw new Error(`The data folder ${folder} is in use by process ${pid}: stop it, or set SANDBOX_DATA_DIR to another `
+      + `folder (if that process is not a sandbox, delete ${fileOf(pid)})`)
   }
+  const mine = fileOf(process.pid)
+  if (isHeldByThisProcess(mine)) refuse(process.pid)
+  writeFileSync(mine, '')
+  const release = (): void => { rmSync(mine) }
+  for (const pid of readdirSync(folder).map(name => Number(/^lock\.(\d+)$/.exec(name)?.[1] ?? process.pid))) {
+    if (pid === process.pid) continue
+    if (isAlive(pid)) {
+      release()
+      refuse(pid)
+    }
+    rmSync(fileOf(pid), { force: true })
+  }
+  return release
 }

@@ -24,9 +24,9 @@ t.test('a folder in use is refused, and free again afterwards', async (t) => {
   const first = await openDatabase({ SANDBOX_DATA_DIR: folder }, hasura, quiet)
   await t.rejects(openDatabase({ SANDBOX_DATA_DIR: folder }, hasura, quiet), {
     message: `The data folder ${folder} is in use by process ${process.pid}: stop it, or set SANDBOX_DATA_DIR to `
-      + `another folder (if that process is not a sandbox, delete ${join(folder, 'lock')})`
+      + `another folder (if that process is not a sandbox, delete ${join(folder, `lock.${process.pid}`)})`
   })
-  t.equal(readFileSync(join(folder, 'lock'), 'utf8'), String(process.pid))
+  t.strictSame(readdirSync(folder), [`lock.${process.pid}`, 'postgres'])
   await first.close()
   t.strictSame(readdirSync(folder), ['postgres'])
   const second = await openDatabase({ SANDBOX_DATA_DIR: folder }, hasura, quiet)

@@ -1,46 +1,50 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { LockedError, takeLock } from '../../../src/sandbox/database/lock.ts'
+import { lockFolder } from '../../../src/sandbox/database/lock.ts'
 import { temporaryFolder } from '../../support/folders.ts'
+
+const inUse = (pid: number | undefined): { message: RegExp } => ({
+  message: new RegExp(` is in use by process ${String(pid)}: .* delete .*/lock\\.${String(pid)}\\)$`)
+})
 
 t.test('a lock is refused while its owner runs, and free after its release', async (t) => {
   const folder = temporaryFolder(t)
-  const lock = join(folder, 'lock')
-  const release = takeLock(lock)
-  t.equal(readFileSync(lock, 'utf8'), String(process.pid))
-  t.throws(() => takeLock(lock), new LockedError(`in use by process ${process.pid}`))
-  t.strictSame(readdirSync(folder), ['lock'])
+  const release = lockFolder(folder)
+  t.throws(() => lockFolder(folder), inUse(process.pid))
+  t.strictSame(readdirSync(folder), [`lock.${process.pid}`])
   release()
   t.strictSame(readdirSync(folder), [])
-  takeLock(lock)()
+  lockFolder(folder)()
 
   const other = spawn('sleep', ['60'])
   t.teardown(() => other.kill('SIGKILL'))
-  writeFileSync(lock, String(other.pid))
-  t.throws(() => takeLock(lock), new LockedError(`in use by process ${String(other.pid)}`))
-  t.equal(readFileSync(lock, 'utf8'), String(other.pid))
+  writeFileSync(join(folder, `lock.${String(other.pid)}`), '')
+  t.throws(() => lockFolder(folder), inUse(other.pid))
+  t.strictSame(readdirSync(folder), [`lock.${String(other.pid)}`])
 })
 
-t.test('the lock of a process that has ended is taken over', async (t) => {
-  const ended = spawn(process.execPath, ['--version'])
-  await once(ended, 'exit')
+t.test('the locks of processes that have ended are removed', async (t) => {
   const folder = temporaryFolder(t)
-  const lock = join(folder, 'lock')
-  writeFileSync(lock, String(ended.pid))
-  const release = takeLock(lock)
-  t.equal(readFileSync(lock, 'utf8'), String(process.pid))
+  for (const ended of [spawn(process.execPath, ['--version']), spawn(process.execPath, ['--version'])]) {
+    await once(ended, 'exit')
+    writeFileSync(join(folder, `lock.${String(ended.pid)}`), '')
+  }
+  const release = lockFolder(folder)
+  t.strictSame(readdirSync(folder), [`lock.${process.pid}`])
   release()
   t.strictSame(readdirSync(folder), [])
 })
 
 t.test('a lock with the id of this process from before a restart is taken over', async (t) => {
   const folder = temporaryFolder(t)
-  const lock = join(folder, 'lock')
-  writeFileSync(lock, String(process.pid))
+  const lock = join(folder, `lock.${process.pid}`)
+  writeFileSync(lock, '')
   utimesSync(lock, 1_000_000_000, 1_000_000_000)
-  takeLock(lock)()
+  const release = lockFolder(folder)
+  t.throws(() => lockFolder(folder), inUse(process.pid))
+  release()
   t.strictSame(readdirSync(folder), [])
 })

@@ -26,8 +26,8 @@ export function describe (given: Given): string {
   return given.kind === 'JSON' ? String(jsonTypes[jsonType(given.value)]) : literals[given.kind]
 }
 
-/** Refuses a value. */
-export function invalidInput (message: string, path: string): HasuraFault {
+/** The fault of a request that does not fit the schema. */
+export function invalidInput (message: string, path = '$'): HasuraFault {
   return new HasuraFault('validation-failed', message, path)
 }
 

@@ -11,6 +11,12 @@ export function jsonType (value: unknown): string {
   return { string: 'String', number: 'Number', boolean: 'Boolean' }[typeof value as string] ?? 'Object'
 }
 
+/** Says in the words of Hasura's JSON parser that a value has another type; undefined if it has the expected one. */
+export function typeMistake (value: unknown, expected: string, parser: string): string | undefined {
+  const found = jsonType(value)
+  return found === expected ? undefined : `parsing ${parser} failed, expected ${expected}, but encountered ${found}`
+}
+
 /**
  * Parses JSON as Hasura does: numbers keep all their digits, and of two equal keys the first one counts.
  *

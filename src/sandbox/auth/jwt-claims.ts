@@ -1,5 +1,5 @@
 import { HasuraFault } from '../fault.ts'
-import { jsonType } from '../json.ts'
+import { jsonType, typeMistake } from '../json.ts'
 import type { Json } from '../json.ts'
 import { lookUp } from './claims-path.ts'
 import type { JwtConfig, MappedClaim } from './jwt-config.ts'
@@ -12,34 +12,32 @@ function invalidClaims (message: string): never {
   throw new HasuraFault('jwt-invalid-claims', message)
 }
 
+function requireType (value: unknown, type: string, parser: string, what: string): void {
+  const mistake = typeMistake(value, type, parser)
+  if (mistake !== undefined) invalidClaims(`${what}: ${mistake}`)
+}
+
+function readRole (value: unknown, what: string): string {
+  requireType(value, 'String', 'Text', what)
+  return String(value) || invalidClaims(`${what}: a role is empty`)
+}
+
 function readClaims (claims: Json): SessionClaims {
   const named = Object.entries(claims).map(([name, value]): [string, unknown] => [name.toLowerCase(), value])
-  const { 'x-hasura-allowed-roles': allowed, 'x-hasura-default-role': defaultRole, ...others } = Object.fromEntries(
+  const { 'x-hasura-allowed-roles': allowed, 'x-hasura-default-role': role, ...others } = Object.fromEntries(
     named.filter(([name]) => name.startsWith('x-hasura-'))
   )
   const missing = (name: string): never => {
     throw new HasuraFault('jwt-missing-role-claims', `JWT claim does not contain ${name}`)
   }
+  const listOfRoles = 'invalid x-hasura-allowed-roles; should be a list of roles'
   if (allowed === undefined) missing('x-hasura-allowed-roles')
-  if (!Array.isArray(allowed) || !allowed.every(role => typeof role === 'string')) {
-    const found = jsonType(Array.isArray(allowed) ? allowed.find(role => typeof role !== 'string') : allowed)
-    const parser = Array.isArray(allowed) ? 'Text failed, expected String' : '[] failed, expected Array'
-    return invalidClaims(
-      `invalid x-hasura-allowed-roles; should be a list of roles: parsing ${parser}, but encountered ${found}`
-    )
-  }
-  if (allowed.includes('')) invalidClaims('invalid x-hasura-allowed-roles; should be a list of roles: a role is empty')
-  if (defaultRole === undefined) missing('x-hasura-default-role')
-  if (typeof defaultRole !== 'string') {
-    const error = `parsing Text failed, expected String, but encountered ${jsonType(defaultRole)}`
-    return invalidClaims(`invalid x-hasura-default-role; should be a single role name: ${error}`)
-  }
-  if (defaultRole === '') invalidClaims('invalid x-hasura-default-role; should be a single role name: it is empty')
-  for (const value of Object.values(others)) {
-    if (typeof value === 'string') continue
-    invalidClaims(`x-hasura-* claims: parsing Text failed, expected String, but encountered ${jsonType(value)}`)
-  }
-  return { allowedRoles: allowed, defaultRole, variables: others as Record<string, string> }
+  requireType(allowed, 'Array', '[]', listOfRoles)
+  const allowedRoles = [allowed].flat().map(role => readRole(role, listOfRoles))
+  if (role === undefined) missing('x-hasura-default-role')
+  const defaultRole = readRole(role, 'invalid x-hasura-default-role; should be a single role name')
+  for (const value of Object.values(others)) requireType(value, 'String', 'Text', 'x-hasura-* claims')
+  return { allowedRoles, defaultRole, variables: others as Record<string, string> }
 }
 
 /** Reads the claims of a `claims_map`: each is a literal, or a value at a path in the token. */

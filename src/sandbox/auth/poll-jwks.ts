@@ -19,18 +19,13 @@ function readKeys (body: string): KeyObject[] {
 }
 
 /**
- * Returns for how many seconds an answer is fresh. `Cache-Control` wins over `Expires`. Without either it is 0, as in
- * recent versions of Hasura.
+ * Returns for how many seconds an answer is fresh. Without a lifetime it is 0, as in recent versions of Hasura. Hasura
+ * also reads `Expires`.
  */
-export function freshnessOf (headers: Headers, now: number): number {
-  const directives = headers.get('cache-control')?.toLowerCase().split(',').map(directive => directive.trim()) ?? []
-  const ages = directives.map(directive => /^(?:s-maxage|max-age)="?(\d+)"?$/.exec(directive)?.[1])
-  const age = ages.find(age => age !== undefined)
-  if (age !== undefined && directives.includes('must-revalidate')) return Number(age)
-  if (['must-revalidate', 'no-cache', 'no-store'].some(directive => directives.includes(directive))) return 0
-  if (age !== undefined) return Number(age)
-  const expires = Date.parse(headers.get('expires') ?? '')
-  return Number.isNaN(expires) ? 0 : Math.max(0, (expires - now) / 1000)
+export function freshnessOf (headers: Headers): number {
+  const cacheControl = headers.get('cache-control') ?? ''
+  if (/no-cache|no-store/i.test(cacheControl)) return 0
+  return Number(/max-?age="?(\d+)/i.exec(cacheControl)?.[1] ?? 0)
 }
 
 /**
@@ -53,7 +48,7 @@ export function pollKeys (
     if (!response.ok) throw new Error(`Non-2xx response on fetching JWK from: ${url}`)
     keys = readKeys(await response.text())
     reported = ''
-    return freshnessOf(response.headers, Date.now())
+    return freshnessOf(response.headers)
   }
   async function poll (): Promise<void> {
     const seconds = await fetchKeys().catch((error: unknown) => {

@@ -73,7 +73,7 @@ t.test('an invalid token is refused with Hasura\'s message', async (t) => {
     [await of({ 'x-hasura-allowed-roles': ['user', ''] }), fault('jwt-invalid-claims',
       'invalid x-hasura-allowed-roles; should be a list of roles: a role is empty')],
     [await of({ 'x-hasura-default-role': '' }), fault('jwt-invalid-claims',
-      'invalid x-hasura-default-role; should be a single role name: it is empty')],
+      'invalid x-hasura-default-role; should be a single role name: a role is empty')],
     [await of({ 'x-hasura-org': true }), fault('jwt-invalid-claims',
       'x-hasura-* claims: parsing Text failed, expected String, but encountered Boolean')],
     [await token({}), fault('jwt-invalid-claims', `claims key: '${namespace}' not found`)],

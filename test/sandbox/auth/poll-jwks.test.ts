@@ -8,24 +8,14 @@ import { createAuthenticate } from '../../../src/sandbox/auth/authenticate.ts'
 import { serverOf } from '../../support/service.ts'
 
 t.test('the freshness of an answer is computed as in Hasura', async (t) => {
-  const now = Date.parse('2026-01-01T00:00:00Z')
-  const table: Array<[Record<string, string>, number]> = [
-    [{ 'cache-control': 'public, max-age=300' }, 300],
-    [{ 'cache-control': 's-maxage=60' }, 60],
-    [{ 'cache-control': 'Max-Age=60, must-revalidate' }, 60],
-    [{ 'cache-control': 'must-revalidate' }, 0],
-    [{ 'cache-control': 'no-cache, max-age=60' }, 0],
-    [{ 'cache-control': 'no-store' }, 0],
-    [{ 'cache-control': 'public', 'expires': 'Thu, 01 Jan 2026 00:01:00 GMT' }, 60],
-    [{ 'cache-control': 'max-age=5', 'expires': 'Thu, 01 Jan 2026 00:01:00 GMT' }, 5],
-    [{ expires: 'Thu, 01 Jan 2026 00:01:00 GMT' }, 60],
-    [{ expires: 'Wed, 31 Dec 2025 00:00:00 GMT' }, 0],
-    [{ expires: 'soon' }, 0],
-    [{}, 0]
+  const table: Array<[cacheControl: string, seconds: number]> = [
+    ['public, max-age=300', 300], ['s-maxage=60', 60], ['Max-Age="60", must-revalidate', 60], ['must-revalidate', 0],
+    ['no-cache, max-age=60', 0], ['max-age=60, no-store', 0], ['public', 0]
   ]
-  for (const [headers, seconds] of table) {
-    t.equal(freshnessOf(new Headers(headers), now), seconds, JSON.stringify(headers))
+  for (const [cacheControl, seconds] of table) {
+    t.equal(freshnessOf(new Headers({ 'cache-control': cacheControl })), seconds, cacheControl)
   }
+  t.equal(freshnessOf(new Headers()), 0, 'no header')
 })
 
 t.test('the keys at a URL are polled, each of them is tried, and a failure keeps the previous ones', async (t) => {

@@ -1,3 +1,5 @@
+import { typeMistake } from './json.ts'
+
 export interface FaultAnswer { message: string, extensions: unknown }
 
 /** An error in the JSON form of Hasura's own errors. */
@@ -30,4 +32,15 @@ export class HasuraFault extends Error {
     if (this.internal === undefined) return this.toJSON()
     return { message: this.message, extensions: Object.assign({}, this.extensions, { internal: this.internal }) }
   }
+}
+
+/** The fault of JSON that Hasura's parser does not accept. */
+export function parseFailed (message: string, path: string, internal?: unknown): HasuraFault {
+  return new HasuraFault('parse-failed', message, path, { internal })
+}
+
+/** @throws HasuraFault if a value has another JSON type */
+export function requireType (value: unknown, type: string, parser: string, path: string): void {
+  const mistake = typeMistake(value, type, parser)
+  if (mistake !== undefined) throw parseFailed(mistake, path)
 }

@@ -1,8 +1,8 @@
 import { getNullableType, isLeafType, isListType, isNonNullType, isObjectType } from 'graphql'
 import type { GraphQLOutputType } from 'graphql'
 import type { Selected } from '../database/select.ts'
-import { HasuraFault } from '../fault.ts'
-import { jsonType, parseJson } from '../json.ts'
+import { HasuraFault, parseFailed } from '../fault.ts'
+import { jsonType, parseJson, typeMistake } from '../json.ts'
 import type { Json } from '../json.ts'
 import type { Action } from '../metadata/metadata.ts'
 
@@ -32,17 +32,16 @@ function findMismatch (value: unknown, type: GraphQLOutputType): string | undefi
 
 /** The fault of a 4xx: what the webhook says, if its body has the shape that Hasura expects. */
 function refusalOf (body: unknown, internal: unknown): HasuraFault {
-  const parseFailed = (message: string, path = '$'): HasuraFault => new HasuraFault('parse-failed', message, path, { internal })
-  const parser = 'parsing Hasura.GraphQL.Execute.Action.Types.ActionWebhookErrorResponse(ActionWebhookErrorResponse) failed'
-  if (jsonType(body) !== 'Object') return parseFailed(`${parser}, expected Object, but encountered ${jsonType(body)}`)
+  const parser = 'Hasura.GraphQL.Execute.Action.Types.ActionWebhookErrorResponse(ActionWebhookErrorResponse)'
+  const notObject = typeMistake(body, 'Object', parser)
+  if (notObject !== undefined) return parseFailed(notObject, '$', internal)
   const { message, code, extensions } = body as Json
-  if (message === undefined) return parseFailed(`${parser}, key "message" not found`)
-  const notText = (value: unknown, key: string): HasuraFault => (
-    parseFailed(`parsing Text failed, expected String, but encountered ${jsonType(value)}`, `$.${key}`)
-  )
-  if (typeof message !== 'string') return notText(message, 'message')
-  if (typeof (code ?? '') !== 'string') return notText(code, 'code')
-  return new HasuraFault(typeof code === 'string' ? code : 'unexpected', message, '$', { extensions })
+  if (message === undefined) return parseFailed(`parsing ${parser} failed, key "message" not found`, '$', internal)
+  for (const [key, value] of Object.entries({ message, code: code ?? '' })) {
+    const notText = typeMistake(value, 'String', 'Text')
+    if (notText !== undefined) return parseFailed(notText, `$.${key}`, internal)
+  }
+  return new HasuraFault((code ?? 'unexpected') as string, message as string, '$', { extensions })
 }
 
 /**

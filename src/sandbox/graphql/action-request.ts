@@ -1,19 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Environment } from '../../config.ts'
 import type { Action } from '../metadata/metadata.ts'
-
-/** The environment variables of Hasura, which handlers and headers refer to. */
-export type HasuraVariables = Record<string, string | undefined>
 
 /** Where a webhook is, and the headers that the metadata gives it. */
 export interface WebhookTarget { url: string, headers: Record<string, string> }
 
 /**
- * Puts the environment's values into the handler and the headers of an action.
+ * Puts the values of Hasura's environment into the handler and the headers of an action.
  *
  * @throws Error that names a variable that is missing
  */
-export function resolveTarget ({ name, definition }: Action, variables: HasuraVariables): WebhookTarget {
+export function resolveTarget ({ name, definition }: Action, variables: Environment): WebhookTarget {
   const lookUp = (variable: string): string => {
     const value = variables[variable]
     if (value === undefined) throw new Error(`The action ${name} needs the environment variable ${variable}`)

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { buffer } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
+import type { Environment } from '../../config.ts'
 import type { Session } from '../auth/authenticate.ts'
 import { HasuraFault } from '../fault.ts'
 import { writeJson } from '../json.ts'
@@ -10,7 +11,6 @@ import type { Json } from '../json.ts'
 import type { Action } from '../metadata/metadata.ts'
 import { readWebhookAnswer } from './action-answer.ts'
 import { resolveTarget, webhookHeaders } from './action-request.ts'
-import type { HasuraVariables } from './action-request.ts'
 
 /** The client that calls an action; `query` is its document. */
 export interface ActionCaller { session: Session, headers: IncomingHttpHeaders, query: string }
@@ -40,27 +40,12 @@ function describeFailure (error: unknown, isLate: boolean): string {
   return (error as NodeJS.ErrnoException).code === 'ECONNRESET' ? 'No response data received' : 'Connection failure'
 }
 
-/** The request as Hasura reports it to the administrator, without the headers: the action secret is one of them. */
-function describeRequest (url: string, seconds: number): Json {
-  const { hostname, port, protocol, pathname, search } = new URL(url)
-  const secure = protocol === 'https:'
-  return {
-    host: hostname,
-    port: Number(port || (secure ? 443 : 80)),
-    secure,
-    path: pathname,
-    queryString: search,
-    method: 'POST',
-    responseTimeout: `ResponseTimeoutMicro ${seconds * 1_000_000}`
-  }
-}
-
 /**
  * Returns a function that calls webhooks as Hasura does.
  *
  * @throws Error that names an environment variable that an action needs
  */
-export function createCallAction (actions: Action[], variables: HasuraVariables): CallAction {
+export function createCallAction (actions: Action[], variables: Environment): CallAction {
   // A missing variable fails the start. The values may change until the first call.
   for (const action of actions) resolveTarget(action, variables)
 
@@ -77,7 +62,7 @@ export function createCallAction (actions: Action[], variables: HasuraVariables)
     const late = AbortSignal.timeout(timeout * 1000)
     const response = await post(url, sent, writeJson(payload), late).catch((error: unknown) => {
       const message = describeFailure(error, late.aborted)
-      const failure = { type: 'http_exception', message, request: describeRequest(url, timeout) }
+      const failure = { type: 'http_exception', message }
       throw new HasuraFault('unexpected', 'http exception when calling webhook', '$', { internal: internal(failure, null) })
     })
     const { status, headers: received, text } = response

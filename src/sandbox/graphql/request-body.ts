@@ -1,11 +1,7 @@
-import { HasuraFault } from '../fault.ts'
-import { jsonType, parseJson } from '../json.ts'
+import { HasuraFault, parseFailed, requireType } from '../fault.ts'
+import { parseJson } from '../json.ts'
 import type { Json } from '../json.ts'
 import type { GraphqlRequest } from './execute.ts'
-
-function parseFailed (message: string, path: string): HasuraFault {
-  return new HasuraFault('parse-failed', message, path)
-}
 
 /** Whether all strings are valid Unicode. JSON can escape half of a surrogate pair. */
 function isWellFormed (value: unknown): boolean {
@@ -31,19 +27,13 @@ function readJson (body: string): unknown {
 }
 
 function readOne (value: unknown, path: string): GraphqlRequest {
-  const parser = 'parsing Hasura.GraphQL.Transport.HTTP.Protocol.GQLReq(GQLReq) failed'
-  const found = jsonType(value)
-  if (found !== 'Object') throw parseFailed(`${parser}, expected Object, but encountered ${found}`, path)
+  const parser = 'Hasura.GraphQL.Transport.HTTP.Protocol.GQLReq(GQLReq)'
+  requireType(value, 'Object', parser, path)
   const { query, variables, operationName } = value as Json
-  if (query === undefined) throw parseFailed(`${parser}, key "query" not found`, path)
-  const expect = (key: string, field: unknown, expected: string, parser: string): void => {
-    const found = jsonType(field)
-    const message = `parsing ${parser} failed, expected ${expected}, but encountered ${found}`
-    if (found !== expected) throw parseFailed(message, `${path}.${key}`)
-  }
-  expect('query', query, 'String', 'Text')
-  expect('variables', variables ?? {}, 'Object', 'HashMap')
-  expect('operationName', operationName ?? '', 'String', 'Text')
+  if (query === undefined) throw parseFailed(`parsing ${parser} failed, key "query" not found`, path)
+  requireType(query, 'String', 'Text', `${path}.query`)
+  requireType(variables ?? {}, 'Object', 'HashMap', `${path}.variables`)
+  requireType(operationName ?? '', 'String', 'Text', `${path}.operationName`)
   return {
     query: query as string,
     variables: (variables ?? {}) as Json,

@@ -1,13 +1,9 @@
 import { Kind } from 'graphql'
 import { isLosslessNumber } from 'lossless-json'
-import { HasuraFault } from '../fault.ts'
+import { parseFailed, requireType } from '../fault.ts'
 import { jsonType } from '../json.ts'
 import { invalidInput, mismatch, toJson } from './given.ts'
 import type { Given, Variables } from './given.ts'
-
-function parseFailed (message: string, path: string): HasuraFault {
-  return new HasuraFault('parse-failed', message, path)
-}
 
 /** A number as Hasura writes it in messages: 15.0, 2.147483648e9. */
 function scientific (number: number): string {
@@ -86,26 +82,21 @@ export const numericTypes = [...Object.keys(bits), 'float4', 'float8', 'numeric'
 
 /** Reads JSON for a column of a PostgreSQL type. A string fits every type, because PostgreSQL parses it. */
 function toColumnValue (type: string, value: unknown, path: string): unknown {
-  const found = jsonType(value)
-  if (type === 'json' || type === 'jsonb' || found === 'String') return value
-  const expect = (expected: string, parser: string): void => {
-    if (found === expected) return
-    throw parseFailed(`parsing ${parser} failed, expected ${expected}, but encountered ${found}`, path)
-  }
+  if (type === 'json' || type === 'jsonb' || typeof value === 'string') return value
   const size = bits[type]
   if (size !== undefined) {
-    expect('Number', `Int${size}`)
+    requireType(value, 'Number', `Int${size}`, path)
     return String(toInteger(String(value), size, path))
   }
   if (type.startsWith('_')) {
-    expect('Array', '[]')
+    requireType(value, 'Array', '[]', path)
     return (value as unknown[]).map((item, index) => (
       item === null ? null : toColumnValue(type.slice(1), item, `${path}[${index}]`)
     ))
   }
-  if (textTypes.includes(type)) expect('String', 'Text')
-  else if (type === 'bool') expect('Boolean', 'Bool')
-  else if (numericTypes.includes(type)) expect('Number', 'Scientific')
+  if (textTypes.includes(type)) requireType(value, 'String', 'Text', path)
+  else if (type === 'bool') requireType(value, 'Boolean', 'Bool', path)
+  else if (numericTypes.includes(type)) requireType(value, 'Number', 'Scientific', path)
   else throw parseFailed(`A string is expected for type: ${type}`, path)
   return value
 }

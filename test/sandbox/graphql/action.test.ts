@@ -415,11 +415,7 @@ t.test('an unreachable webhook is a connection failure', async (t) => {
   t.match(await as('admin', 'mutation { Hook(text: "a") { id } }'), {
     errors: [{
       message: 'http exception when calling webhook',
-      extensions: {
-        internal: {
-          error: { message: 'Connection failure', request: { host: '127.0.0.1', port: 1, secure: false, path: '/hook' } }
-        }
-      }
+      extensions: { internal: { error: { type: 'http_exception', message: 'Connection failure' } } }
     }]
   })
 })

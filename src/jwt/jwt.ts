@@ -39,10 +39,17 @@ type ClaimsOf = (user: TokenUserFragment) => CustomClaims
  */
 async function jwt (fastify: FastifyInstance, { claimsOf }: { claimsOf: ClaimsOf }): Promise<void> {
   const { HASURA_GRAPHQL_JWT_SECRET: secret, JWT_PRIVATE_KEY: source } = fastify.parsed
-  const { ACCESS_TOKEN_TTL_SECONDS: ttlSeconds } = fastify.config
+  const { ACCESS_TOKEN_TTL_SECONDS: ttlSeconds, UNVERIFIED_ROLE: unverifiedRole } = fastify.config
   const { sign, publicKeys } = 'path' in source ? await openKeyPath(fastify, source) : source
 
-  function signFor (user: TokenUserFragment, sessionId?: string): string {
+  /** Until the email is verified, `UNVERIFIED_ROLE` is the only role, also for custom claims. */
+  function withCurrentRoles (user: TokenUserFragment): TokenUserFragment {
+    if (unverifiedRole === undefined || user.email_verified_at !== null) return user
+    return { ...user, default_role: unverifiedRole, roles: [] }
+  }
+
+  function signFor (found: TokenUserFragment, sessionId?: string): string {
+    const user = withCurrentRoles(found)
     const sub = subjectOf(user)
     // Rounded down: Hasura refuses an `iat` in the future.
     const iat = Math.floor(Date.now() / 1000)

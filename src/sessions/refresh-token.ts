@@ -1,4 +1,5 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
+import type { Config } from '../config.ts'
 
 /** The content of a refresh token. Everything else is in the session's row. The database stores no token. */
 export interface RefreshToken {
@@ -27,6 +28,23 @@ function toUuid (bytes: Buffer): string {
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
+/** The secrets that sign and verify tokens of this service; undefined without `TOKEN_SECRET`. The first one signs. */
+export function tokenSecrets (
+  { TOKEN_SECRET: secret, TOKEN_SECRET_PREVIOUS: previous }: Config
+): [string, ...string[]] | undefined {
+  if (secret === undefined) return undefined
+  return previous === undefined ? [secret] : [secret, previous]
+}
+
+/**
+ * Makes a key of 32 bytes from `TOKEN_SECRET` (HKDF, RFC 5869).
+ *
+ * @param info - what the key is for; other keys reveal nothing about it
+ */
+export function deriveKey (secret: string, info: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', secret, '', info, 32))
+}
+
 /**
  * Refresh tokens that need no row of their own: base64url of the version, the session id, the generation, the expiry,
  * and an HMAC over these.
@@ -34,8 +52,7 @@ function toUuid (bytes: Buffer): string {
  * @param secrets - `TOKEN_SECRET`, which signs, and others that only verify
  */
 export function createRefreshTokens (secrets: readonly [string, ...string[]]): RefreshTokens {
-  // RFC 5869: the secret also makes keys for other purposes.
-  const keyOf = (secret: string): Uint8Array => new Uint8Array(hkdfSync('sha256', secret, '', 'refresh token', 32))
+  const keyOf = (secret: string): Uint8Array => deriveKey(secret, 'refresh token')
   const signingKey = keyOf(secrets[0])
   const keys = secrets.map(keyOf)
   const mac = (key: Uint8Array, signed: Buffer): Buffer => createHmac('sha256', key).update(signed).digest()

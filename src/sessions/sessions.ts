@@ -5,7 +5,7 @@ import { ActionError } from '../errors.ts'
 import type { JsonWebToken } from '../generated/actions.ts'
 import type { TokenUserFragment } from '../generated/operations.ts'
 import { readRefreshCookie, setRefreshCookie } from './refresh-cookie.ts'
-import { createRefreshTokens } from './refresh-token.ts'
+import { createRefreshTokens, tokenSecrets } from './refresh-token.ts'
 import type { RefreshToken } from './refresh-token.ts'
 
 /** The row of a new session, as a mutation inserts it. Times are ISO 8601. */
@@ -82,9 +82,8 @@ function userAgentOf ({ headers }: FastifyRequest): string | null {
 
 const toIso = (milliseconds: number): string => new Date(milliseconds).toISOString()
 
-function createSessions ({ config, jwt }: FastifyInstance, secret: string): Sessions {
-  const previous = config.TOKEN_SECRET_PREVIOUS
-  const refreshTokens = createRefreshTokens(previous === undefined ? [secret] : [secret, previous])
+function createSessions ({ config, jwt }: FastifyInstance, secrets: [string, ...string[]]): Sessions {
+  const refreshTokens = createRefreshTokens(secrets)
 
   const answerAccess: Sessions['answerAccess'] = (user, sessionId) => (
     { token: jwt.sign(user, sessionId), expires_in: config.ACCESS_TOKEN_TTL_SECONDS, session_id: sessionId }
@@ -133,9 +132,9 @@ function createSessions ({ config, jwt }: FastifyInstance, secret: string): Sess
 
 /** `fastify.sessions`: refresh tokens, and the rows of `user_session` that they belong to. */
 async function sessions (fastify: FastifyInstance): Promise<void> {
-  const { TOKEN_SECRET: secret, REFRESH_GRACE_SECONDS: grace } = fastify.config
-  fastify.decorate('sessions', secret === undefined ? undefined : createSessions(fastify, secret))
-  if (secret === undefined || grace >= 30) return
+  const secrets = tokenSecrets(fastify.config)
+  fastify.decorate('sessions', secrets === undefined ? undefined : createSessions(fastify, secrets))
+  if (secrets === undefined || fastify.config.REFRESH_GRACE_SECONDS >= 30) return
   fastify.log.warn('REFRESH_GRACE_SECONDS is below 30: a client on a slow connection can lose its session')
 }
 

@@ -15,7 +15,7 @@ import { temporaryFolder } from '../support/folders.ts'
 import { service, settings } from '../support/service.ts'
 
 const url = 'http://auth:3000/.well-known/jwks.json'
-const user = { id: 7, default_role: 'user', disabled_at: null, roles: [] }
+const user = { id: 7, default_role: 'user', disabled_at: null, email_verified_at: null, roles: [] }
 // RS384 and RS512 have the same keys as RS256, which take longest to make.
 const types = ['HS256', 'HS384', 'HS512', 'RS256', 'ES256', 'ES384', 'ES512', 'Ed25519']
 

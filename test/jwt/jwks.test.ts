@@ -5,7 +5,7 @@ import { pairFor, privatePem, publicPem } from '../support/key-pairs.ts'
 import { failure, service } from '../support/service.ts'
 
 const path = '/.well-known/jwks.json'
-const user = { id: 7, default_role: 'user', disabled_at: null, roles: [] }
+const user = { id: 7, default_role: 'user', disabled_at: null, email_verified_at: null, roles: [] }
 
 t.test('the route answers anyone with the public members of the key, and nothing else', async (t) => {
   for (const [type, alg] of [['RS384', 'RS384'], ['ES256', 'ES256'], ['ES512', 'ES512'], ['Ed25519', 'EdDSA']] as const) {

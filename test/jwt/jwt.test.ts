@@ -32,7 +32,7 @@ async function tokens (t: Test, secret: string, env: Record<string, string> = {}
   return fastify.jwt
 }
 
-const user: TokenUserFragment = { id: 7, default_role: 'user', disabled_at: null, roles: [{ role: 'editor' }, { role: 'user' }, { role: 'editor' }] }
+const user: TokenUserFragment = { id: 7, default_role: 'user', disabled_at: null, email_verified_at: null, roles: [{ role: 'editor' }, { role: 'user' }, { role: 'editor' }] }
 
 /** As Hasura sends it if the column of the id has another type. */
 function userWith (id: unknown): TokenUserFragment {

@@ -43,7 +43,7 @@ async function running (t: Test, path: string, secret = url) {
   })
   const state = async (): Promise<State> => {
     const { keys } = (await fastify.inject('/.well-known/jwks.json')).json<{ keys: Array<{ kid: string }> }>()
-    const { kid } = decodeProtectedHeader(fastify.jwt.sign({ id: 1, default_role: 'user', disabled_at: null, roles: [] }))
+    const { kid } = decodeProtectedHeader(fastify.jwt.sign({ id: 1, default_role: 'user', disabled_at: null, email_verified_at: null, roles: [] }))
     return { signing: kid, published: keys.map(({ kid }) => kid) }
   }
   const reports = (level: number): unknown[] => (

@@ -1,11 +1,18 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { changeEmail } from './actions/change-email.ts'
 import { changePassword } from './actions/change-password.ts'
+import { confirmEmailChange } from './actions/confirm-email-change.ts'
+import { deleteAccount } from './actions/delete-account.ts'
 import { login } from './actions/login.ts'
 import { logout } from './actions/logout.ts'
 import { refresh } from './actions/refresh.ts'
+import { requestPasswordReset } from './actions/request-password-reset.ts'
+import { resetPassword } from './actions/reset-password.ts'
 import { revokeSession } from './actions/revoke-session.ts'
+import { sendVerification } from './actions/send-verification.ts'
 import { signup } from './actions/signup.ts'
+import { verifyEmail } from './actions/verify-email.ts'
 import { claimsOf } from './claims.ts'
 import actionSecret from './http/action-secret.ts'
 import { parseArgon2Parameters } from './password/argon2-parameters.ts'
@@ -86,6 +93,13 @@ async function app (fastify: FastifyInstance, { env }: { env: Environment }): Pr
   await fastify.register(logout)
   await fastify.register(revokeSession)
   await fastify.register(changePassword)
+  await fastify.register(requestPasswordReset)
+  await fastify.register(resetPassword)
+  await fastify.register(sendVerification)
+  await fastify.register(verifyEmail)
+  await fastify.register(changeEmail)
+  await fastify.register(confirmEmailChange)
+  await fastify.register(deleteAccount)
 }
 
 export default fp(app, { name: 'app', fastify: '5.x' })

@@ -3,6 +3,7 @@ const statusOf = {
   'validation-failed': 400,
   'weak-password': 400,
   'constraint-violation': 400,
+  'invalid-token': 400,
   'invalid-json': 400,
   'bad-request': 400,
   'not-configured': 400,
@@ -81,4 +82,18 @@ export function invalidCredentials (): ActionError {
 /** Nobody is signed in, or the session has ended. */
 export function notAuthenticated (): ActionError {
   return new ActionError('not-authenticated', 'This action needs a session: log in first')
+}
+
+/** The same for a mailed token that is forged, used or expired. */
+export function invalidToken (): ActionError {
+  return new ActionError('invalid-token', 'The link is invalid, used or expired: request a new one')
+}
+
+/**
+ * Another user has the email. The message is Hasura's when PostgreSQL's language is English. Clients get it whatever
+ * the language is.
+ */
+export function takenEmail (cause: unknown): ActionError {
+  const message = 'Uniqueness violation. duplicate key value violates unique constraint "user_email_key"'
+  return new ActionError('constraint-violation', message, { cause })
 }

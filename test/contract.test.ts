@@ -18,8 +18,8 @@ const changes: Array<{ title: string, from: string, to: string, error: RegExp }>
   },
   {
     title: 'a new field of an answer',
-    from: 'token: String!',
-    to: 'token: String!\n  expires: Int!',
+    from: 'type JsonWebToken {\n  token: String!',
+    to: 'type JsonWebToken {\n  token: String!\n  expires: Int!',
     error: /^src\/actions\/login\.ts.*'expires' is missing/m
   }
 ]

@@ -53,8 +53,9 @@ async function walkThrough (t: Test, { url, adminSecret, webhook, actionSecret, 
     const { definitions } = parse(files.map(name => readFileSync(`graphql/${name}`, 'utf8')).join('\n'))
     const operations = definitions.filter(definition => definition.kind === Kind.OPERATION_DEFINITION)
     t.strictSame(operations.map(({ name }) => name?.value), [
-      'ChangePassword', 'CreateUser', 'DeleteStaleSessions', 'EndSessions', 'FindUser', 'Ready', 'RefreshSession', 'ReplacePassword',
-      'SessionInGrace', 'StaleSessions', 'StartSession', 'UpdatePassword', 'UserByEmail'
+      'ChangePassword', 'ConfirmEmailChange', 'CreateUser', 'DeleteStaleSessions', 'DeleteUser', 'EndSessions', 'FindUser', 'Ready',
+      'RefreshSession', 'ReplacePassword', 'ResetPassword', 'SessionInGrace', 'StaleSessions', 'StartSession', 'UpdatePassword',
+      'UserByEmail', 'VerifyEmail'
     ])
     // Against a schema without a mutation root, graphql-js finds no mistake in a mutation.
     for (const { name, operation } of operations) t.ok(schema.getRootType(operation), `${String(name?.value)}: ${operation}`)

@@ -38,7 +38,9 @@ export async function changePassword (fastify: FastifyInstance): Promise<void> {
       const current = input.current_password
       return withVerifiedUser(fastify, context, current, 'input.current_password', async ({ user, unchanged, slot }) => {
         refuseCommonPassword(fresh, user.email)
-        return store(unchanged, user.id, await slot.hash(fresh), context.request, context.reply)
+        const tokens = await store(unchanged, user.id, await slot.hash(fresh), context.request, context.reply)
+        if (tokens !== undefined) fastify.mail?.send({ name: 'password-changed', to: user.email })
+        return tokens
       })
     }
   })

@@ -1,15 +1,13 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { normalizeEmail } from '../email.ts'
-import { ActionError } from '../errors.ts'
+import { takenEmail } from '../errors.ts'
 import type { CreateUserOutput, MutationSignupArgs } from '../generated/actions.ts'
 import { CreateUserDocument } from '../generated/operations.ts'
 import { violatesConstraint } from '../hasura/answer.ts'
 import { registerAction } from '../http/register-action.ts'
+import { isWithinLimits, recipientLimits } from '../mail/mail-limits.ts'
 import { normalizeNewPassword } from '../password/policy.ts'
 import type { LimitRule } from '../throttle/limit-rule.ts'
-
-/** Hasura's message when PostgreSQL's language is English. Clients get it whatever the language is. */
-const takenEmail = 'Uniqueness violation. duplicate key value violates unique constraint "user_email_key"'
 
 /** Long enough to slow a script down. A shared network that reaches the limit is not blocked for long. */
 const windowSeconds = 3600
@@ -44,11 +42,17 @@ export async function signup (fastify: FastifyInstance): Promise<void> {
       const { insert_user_one: user } = await hasura.request(CreateUserDocument, { email, password }, request)
       return user
     } catch (error) {
-      if (violatesConstraint(error, 'user_email_key')) {
-        throw new ActionError('constraint-violation', takenEmail, { cause: error })
-      }
-      throw error
+      throw violatesConstraint(error, 'user_email_key') ? takenEmail(error) : error
     }
+  }
+
+  /** Mails the link that verifies the email. The new user counts as the recipient, as in `SendVerification`. */
+  async function sendVerification (user: CreateUserOutput): Promise<void> {
+    const { mail } = fastify
+    const limits = recipientLimits('verify-email', digest(String(user.id)))
+    if (mail === undefined || !await isWithinLimits(fastify, limits)) return
+    const token = mail.tokens.create('verify', { ...user, disabled_at: null, email_verified_at: null })
+    mail.send({ name: 'verify-email', to: user.email, token })
   }
 
   registerAction<MutationSignupArgs, CreateUserOutput>(fastify, {
@@ -65,6 +69,7 @@ export async function signup (fastify: FastifyInstance): Promise<void> {
       const user = await createUser(email, await hash(password, request), request)
       if (user === null) throw new Error('Hasura created the user and did not return it')
       request.attempt.userId = user.id
+      await sendVerification(user)
       return config.SIGNUP_PASSWORD_FIELD === 'redacted' ? { ...user, password: '[redacted]' } : user
     }
   })

@@ -28,18 +28,41 @@ export type JsonWebToken = {
 };
 
 export type Mutation = {
+  ChangeEmail?: Maybe<Done>;
   ChangePassword?: Maybe<JsonWebToken>;
+  ConfirmEmailChange?: Maybe<Done>;
+  DeleteAccount?: Maybe<Done>;
   Login?: Maybe<JsonWebToken>;
   Logout?: Maybe<Done>;
   Refresh?: Maybe<JsonWebToken>;
+  RequestPasswordReset?: Maybe<Done>;
+  ResetPassword?: Maybe<Done>;
   RevokeSession?: Maybe<Done>;
+  SendVerification?: Maybe<Done>;
   Signup?: Maybe<CreateUserOutput>;
+  VerifyEmail?: Maybe<Done>;
+};
+
+
+export type MutationChangeEmailArgs = {
+  email: Scalars['String']['input'];
+  password: Scalars['String']['input'];
 };
 
 
 export type MutationChangePasswordArgs = {
   current_password: Scalars['String']['input'];
   new_password: Scalars['String']['input'];
+};
+
+
+export type MutationConfirmEmailChangeArgs = {
+  token: Scalars['String']['input'];
+};
+
+
+export type MutationDeleteAccountArgs = {
+  password: Scalars['String']['input'];
 };
 
 
@@ -60,6 +83,17 @@ export type MutationRefreshArgs = {
 };
 
 
+export type MutationRequestPasswordResetArgs = {
+  email: Scalars['String']['input'];
+};
+
+
+export type MutationResetPasswordArgs = {
+  password: Scalars['String']['input'];
+  token: Scalars['String']['input'];
+};
+
+
 export type MutationRevokeSessionArgs = {
   id: Scalars['String']['input'];
 };
@@ -68,4 +102,9 @@ export type MutationRevokeSessionArgs = {
 export type MutationSignupArgs = {
   email: Scalars['String']['input'];
   password: Scalars['String']['input'];
+};
+
+
+export type MutationVerifyEmailArgs = {
+  token: Scalars['String']['input'];
 };

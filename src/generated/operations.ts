@@ -127,7 +127,17 @@ export type ChangePasswordMutationVariables = Exact<{
 }>;
 
 
-export type ChangePasswordMutation = { update_user: { returning: Array<{ id: number, default_role: string, disabled_at: string | null, roles: Array<{ role: string }> }> } | null, update_user_session: { affected_rows: number } | null, insert_user_session_one: { id: string } | null, delete_user_session: { affected_rows: number } | null };
+export type ChangePasswordMutation = { update_user: { returning: Array<{ id: number, default_role: string, disabled_at: string | null, email_verified_at: string | null, roles: Array<{ role: string }> }> } | null, update_user_session: { affected_rows: number } | null, insert_user_session_one: { id: string } | null, delete_user_session: { affected_rows: number } | null };
+
+export type ConfirmEmailChangeMutationVariables = Exact<{
+  where: User_Bool_Exp;
+  user_id: number;
+  email: string;
+  now: string;
+}>;
+
+
+export type ConfirmEmailChangeMutation = { update_user: { affected_rows: number } | null, update_user_session: { affected_rows: number } | null };
 
 export type CreateUserMutationVariables = Exact<{
   email: string;
@@ -145,6 +155,13 @@ export type DeleteStaleSessionsMutationVariables = Exact<{
 
 export type DeleteStaleSessionsMutation = { delete_user_session: { affected_rows: number } | null };
 
+export type DeleteUserMutationVariables = Exact<{
+  where: User_Bool_Exp;
+}>;
+
+
+export type DeleteUserMutation = { delete_user: { affected_rows: number } | null };
+
 export type EndSessionsMutationVariables = Exact<{
   where: User_Session_Bool_Exp;
   now: string;
@@ -159,12 +176,12 @@ export type FindUserQueryVariables = Exact<{
 }>;
 
 
-export type FindUserQuery = { user: Array<{ email: string, password: string, id: number, default_role: string, disabled_at: string | null, roles: Array<{ role: string }> }> };
+export type FindUserQuery = { user: Array<{ email: string, password: string, id: number, default_role: string, disabled_at: string | null, email_verified_at: string | null, roles: Array<{ role: string }> }> };
 
 export type ReadyQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ReadyQuery = { user: Array<{ id: number, default_role: string, disabled_at: string | null, roles: Array<{ role: string }> }> };
+export type ReadyQuery = { user: Array<{ id: number, default_role: string, disabled_at: string | null, email_verified_at: string | null, roles: Array<{ role: string }> }> };
 
 export type RefreshSessionMutationVariables = Exact<{
   id: string;
@@ -176,7 +193,7 @@ export type RefreshSessionMutationVariables = Exact<{
 }>;
 
 
-export type RefreshSessionMutation = { swap: { returning: Array<{ user: { id: number, default_role: string, disabled_at: string | null, roles: Array<{ role: string }> } }> } | null, reuse: { returning: Array<{ user_id: number }> } | null };
+export type RefreshSessionMutation = { swap: { returning: Array<{ user: { id: number, default_role: string, disabled_at: string | null, email_verified_at: string | null, roles: Array<{ role: string }> } }> } | null, reuse: { returning: Array<{ user_id: number }> } | null };
 
 export type ReplacePasswordMutationVariables = Exact<{
   user: User_Bool_Exp;
@@ -186,7 +203,17 @@ export type ReplacePasswordMutationVariables = Exact<{
 }>;
 
 
-export type ReplacePasswordMutation = { update_user: { returning: Array<{ id: number, default_role: string, disabled_at: string | null, roles: Array<{ role: string }> }> } | null, update_user_session: { affected_rows: number } | null };
+export type ReplacePasswordMutation = { update_user: { returning: Array<{ id: number, default_role: string, disabled_at: string | null, email_verified_at: string | null, roles: Array<{ role: string }> }> } | null, update_user_session: { affected_rows: number } | null };
+
+export type ResetPasswordMutationVariables = Exact<{
+  where: User_Bool_Exp;
+  user_id: number;
+  new_hash: string;
+  now: string;
+}>;
+
+
+export type ResetPasswordMutation = { update_user: { affected_rows: number } | null, verify: { affected_rows: number } | null, update_user_session: { affected_rows: number } | null };
 
 export type SessionInGraceQueryVariables = Exact<{
   id: string;
@@ -196,7 +223,7 @@ export type SessionInGraceQueryVariables = Exact<{
 }>;
 
 
-export type SessionInGraceQuery = { user_session: Array<{ generation: number, user: { id: number, default_role: string, disabled_at: string | null, roles: Array<{ role: string }> } }> };
+export type SessionInGraceQuery = { user_session: Array<{ generation: number, user: { id: number, default_role: string, disabled_at: string | null, email_verified_at: string | null, roles: Array<{ role: string }> } }> };
 
 export type StaleSessionsQueryVariables = Exact<{
   before: string;
@@ -216,7 +243,7 @@ export type StartSessionMutationVariables = Exact<{
 
 export type StartSessionMutation = { update_user: { affected_rows: number } | null, insert_user_session_one: { id: string } | null, delete_user_session: { affected_rows: number } | null };
 
-export type TokenUserFragment = { id: number, default_role: string, disabled_at: string | null, roles: Array<{ role: string }> };
+export type TokenUserFragment = { id: number, default_role: string, disabled_at: string | null, email_verified_at: string | null, roles: Array<{ role: string }> };
 
 export type UpdatePasswordMutationVariables = Exact<{
   id: number;
@@ -232,7 +259,15 @@ export type UserByEmailQueryVariables = Exact<{
 }>;
 
 
-export type UserByEmailQuery = { user: Array<{ password: string, id: number, default_role: string, disabled_at: string | null, roles: Array<{ role: string }> }> };
+export type UserByEmailQuery = { user: Array<{ password: string, id: number, default_role: string, disabled_at: string | null, email_verified_at: string | null, roles: Array<{ role: string }> }> };
+
+export type VerifyEmailMutationVariables = Exact<{
+  where: User_Bool_Exp;
+  now: string;
+}>;
+
+
+export type VerifyEmailMutation = { update_user: { affected_rows: number } | null };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -257,6 +292,7 @@ export const TokenUserFragmentDoc = new TypedDocumentString(`
   id
   default_role
   disabled_at
+  email_verified_at
   roles {
     role
   }
@@ -288,10 +324,24 @@ export const ChangePasswordDocument = new TypedDocumentString(`
   id
   default_role
   disabled_at
+  email_verified_at
   roles {
     role
   }
 }`) as unknown as TypedDocumentString<ChangePasswordMutation, ChangePasswordMutationVariables>;
+export const ConfirmEmailChangeDocument = new TypedDocumentString(`
+    mutation ConfirmEmailChange($where: user_bool_exp!, $user_id: Int!, $email: String!, $now: timestamptz!) {
+  update_user(where: $where, _set: {email: $email, email_verified_at: $now}) {
+    affected_rows
+  }
+  update_user_session(
+    where: {ended_at: {_is_null: true}, user: {id: {_eq: $user_id}, email: {_eq: $email}, email_verified_at: {_eq: $now}}}
+    _set: {ended_at: $now, ended_because: "email-changed"}
+  ) {
+    affected_rows
+  }
+}
+    `) as unknown as TypedDocumentString<ConfirmEmailChangeMutation, ConfirmEmailChangeMutationVariables>;
 export const CreateUserDocument = new TypedDocumentString(`
     mutation CreateUser($email: String!, $password: String!) {
   insert_user_one(object: {email: $email, password: $password}) {
@@ -310,6 +360,13 @@ export const DeleteStaleSessionsDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<DeleteStaleSessionsMutation, DeleteStaleSessionsMutationVariables>;
+export const DeleteUserDocument = new TypedDocumentString(`
+    mutation DeleteUser($where: user_bool_exp!) {
+  delete_user(where: $where) {
+    affected_rows
+  }
+}
+    `) as unknown as TypedDocumentString<DeleteUserMutation, DeleteUserMutationVariables>;
 export const EndSessionsDocument = new TypedDocumentString(`
     mutation EndSessions($where: user_session_bool_exp!, $now: timestamptz!, $reason: String!) {
   update_user_session(
@@ -332,6 +389,7 @@ export const FindUserDocument = new TypedDocumentString(`
   id
   default_role
   disabled_at
+  email_verified_at
   roles {
     role
   }
@@ -346,6 +404,7 @@ export const ReadyDocument = new TypedDocumentString(`
   id
   default_role
   disabled_at
+  email_verified_at
   roles {
     role
   }
@@ -375,6 +434,7 @@ export const RefreshSessionDocument = new TypedDocumentString(`
   id
   default_role
   disabled_at
+  email_verified_at
   roles {
     role
   }
@@ -397,10 +457,30 @@ export const ReplacePasswordDocument = new TypedDocumentString(`
   id
   default_role
   disabled_at
+  email_verified_at
   roles {
     role
   }
 }`) as unknown as TypedDocumentString<ReplacePasswordMutation, ReplacePasswordMutationVariables>;
+export const ResetPasswordDocument = new TypedDocumentString(`
+    mutation ResetPassword($where: user_bool_exp!, $user_id: Int!, $new_hash: String!, $now: timestamptz!) {
+  update_user(where: $where, _set: {password: $new_hash}) {
+    affected_rows
+  }
+  verify: update_user(
+    where: {id: {_eq: $user_id}, password: {_eq: $new_hash}, email_verified_at: {_is_null: true}}
+    _set: {email_verified_at: $now}
+  ) {
+    affected_rows
+  }
+  update_user_session(
+    where: {ended_at: {_is_null: true}, user: {id: {_eq: $user_id}, password: {_eq: $new_hash}}}
+    _set: {ended_at: $now, ended_because: "password-changed"}
+  ) {
+    affected_rows
+  }
+}
+    `) as unknown as TypedDocumentString<ResetPasswordMutation, ResetPasswordMutationVariables>;
 export const SessionInGraceDocument = new TypedDocumentString(`
     query SessionInGrace($id: uuid!, $generations: [Int!]!, $now: timestamptz!, $grace_start: timestamptz!) {
   user_session(
@@ -416,6 +496,7 @@ export const SessionInGraceDocument = new TypedDocumentString(`
   id
   default_role
   disabled_at
+  email_verified_at
   roles {
     role
   }
@@ -469,7 +550,15 @@ export const UserByEmailDocument = new TypedDocumentString(`
   id
   default_role
   disabled_at
+  email_verified_at
   roles {
     role
   }
 }`) as unknown as TypedDocumentString<UserByEmailQuery, UserByEmailQueryVariables>;
+export const VerifyEmailDocument = new TypedDocumentString(`
+    mutation VerifyEmail($where: user_bool_exp!, $now: timestamptz!) {
+  update_user(where: $where, _set: {email_verified_at: $now}) {
+    affected_rows
+  }
+}
+    `) as unknown as TypedDocumentString<VerifyEmailMutation, VerifyEmailMutationVariables>;

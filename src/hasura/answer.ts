@@ -29,6 +29,11 @@ export function isRolledBack (error: unknown): boolean {
   return error.code === 'concurrent-update' || /^40(?:001|P01)$/.test(String(error.sqlState))
 }
 
+/** Tells whether Hasura refused a write because of a constraint: unique, not-null or foreign-key. */
+export function isConstraintViolation (error: unknown): error is HasuraError {
+  return error instanceof HasuraError && error.code === 'constraint-violation'
+}
+
 /**
  * Tells whether Hasura refused a write because of this constraint. PostgreSQL writes the message in its own language,
  * with that language's quotation marks. It never translates the constraint's name, so only the name is compared.
@@ -36,8 +41,7 @@ export function isRolledBack (error: unknown): boolean {
  * @param constraint - its name in PostgreSQL: letters, digits and underscores
  */
 export function violatesConstraint (error: unknown, constraint: string): error is HasuraError {
-  // Not-null and foreign-key violations have this code, too.
-  if (!(error instanceof HasuraError) || error.code !== 'constraint-violation') return false
+  if (!isConstraintViolation(error)) return false
   // Characters of an identifier: https://www.postgresql.org/docs/current/sql-syntax-lexical.html
   const part = '[\\p{ID_Continue}$-]'
   return new RegExp(`(?<!${part})${constraint}(?!${part})`, 'u').test(error.message)

@@ -30,7 +30,7 @@ export function isSessionId (text: string): boolean {
 }
 
 /** A user's id, in the type of its column: a positive integer. If your ids are uuids, return the text if it is one. */
-function parseUserId (text: string): Caller['userId'] | undefined {
+export function parseUserId (text: string): Caller['userId'] | undefined {
   return /^[1-9]\d{0,9}$/.test(text) && Number(text) <= 2_147_483_647 ? Number(text) : undefined
 }
 

@@ -4,6 +4,9 @@ import { Counter, Gauge } from 'prom-client'
 import { normalizeEmail } from '../email.ts'
 import { ActionError } from '../errors.ts'
 import { createMailQueue } from './mail-queue.ts'
+import { tokenSecrets } from '../sessions/refresh-token.ts'
+import { createMailedTokens } from './mailed-token.ts'
+import type { MailedTokens } from './mailed-token.ts'
 import { createSmtp, SmtpFailure } from './smtp.ts'
 import { mailNames } from './templates.ts'
 
@@ -19,6 +22,7 @@ interface Mailer {
   send: (mail: Mail) => void
   /** The same for a mail that is looked up first, also in the background. There is none if `find` returns undefined. */
   enqueue: (find: () => Promise<Mail | undefined>) => void
+  tokens: MailedTokens
 }
 
 declare module 'fastify' {
@@ -85,7 +89,9 @@ function describe (error: unknown): object {
 async function mail (fastify: FastifyInstance): Promise<void> {
   const { config, log } = fastify
   const { SMTP_URL: server, MAIL_FROM: from, APP_URL: appUrl, MAIL_TEMPLATES_DIR: render } = fastify.parsed
-  if (server === undefined || from === undefined || appUrl === undefined || render === undefined) {
+  const secrets = tokenSecrets(config)
+  const isComplete = server !== undefined && from !== undefined && appUrl !== undefined && render !== undefined
+  if (!isComplete || secrets === undefined) {
     fastify.decorate('mail', undefined)
     return
   }
@@ -134,7 +140,8 @@ async function mail (fastify: FastifyInstance): Promise<void> {
 
   fastify.decorate('mail', {
     send: (mail) => { queue.add({ find: async () => mail, mail }) },
-    enqueue: (find) => { queue.add({ find }) }
+    enqueue: (find) => { queue.add({ find }) },
+    tokens: createMailedTokens(secrets, config.MAILED_TOKEN_TTL_SECONDS)
   })
   let closesAt = Infinity
   fastify.addHook('preClose', async () => { closesAt = performance.now() + config.SHUTDOWN_GRACE_SECONDS * 1000 * shareOfGrace })

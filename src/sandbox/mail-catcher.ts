@@ -32,7 +32,7 @@ async function parseMail (stream: SMTPServerDataStream): Promise<CaughtMail> {
 
 /** One line for the terminal, without control characters. */
 function summarize ({ to, subject, text }: CaughtMail): string {
-  const [link = 'no link'] = /https?:\/\/\S+/.exec(text) ?? []
+  const [link = 'no link'] = /https?:\/\/\S+#token=\S+/.exec(text) ?? []
   return `Mail to ${to}: ${subject}: ${link}`.replaceAll(/\p{Cc}+/gu, ' ')
 }
 
@@ -40,7 +40,7 @@ function summarize ({ to, subject, text }: CaughtMail): string {
  * Starts an SMTP server on a free port of loopback that keeps every mail and delivers none. A mail that it has accepted
  * is in the inbox.
  *
- * @param log - receives one line for each mail: recipient, subject, first link
+ * @param log - receives one line for each mail: recipient, subject, link
  */
 export async function catchMail (log: Log): Promise<MailCatcher> {
   const { SMTPServer } = await import('smtp-server')

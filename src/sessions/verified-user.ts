@@ -11,7 +11,8 @@ import type { UserCondition } from './alive.ts'
 
 export type FoundUser = FindUserQuery['user'][number]
 
-interface CallerContext {
+/** What an action of a caller works with. */
+export interface CallerContext {
   caller: { userId: TokenUserFragment['id'], sessionId: string | undefined }
   request: FastifyRequest
   limit: (rules: LimitRule[]) => Promise<void>

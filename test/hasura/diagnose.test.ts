@@ -111,7 +111,7 @@ t.test('a schema that lacks something that the operations use is reported in one
     name.replace(/_(\w)/g, (_match, letter: string) => letter.toUpperCase())
   ))
   const naming = 'HASURA_GRAPHQL_DEFAULT_NAMING_CONVENTION must be hasura-default, and so must the naming_convention of the '
-    + 'source: Hasura serves mutation_root.deleteUserSession instead of mutation_root.delete_user_session'
+    + 'source: Hasura serves mutation_root.deleteUser instead of mutation_root.delete_user'
   t.equal(await diagnosisOf(t, await hasuraServing(t, camelCase)), naming)
 
   const other = await hasuraServing(t, 'type Query { user: [String] }')

@@ -50,6 +50,26 @@ export function clientsOf (url: string) {
       `mutation ($c: String!, $n: String!) { ChangePassword(current_password: $c, new_password: $n) { ${tokens} } }`,
       { c: current, n: fresh }, options
     ),
+    requestReset: async (email: string, options?: CallOptions) => (
+      call('mutation ($e: String!) { RequestPasswordReset(email: $e) { ok } }', { e: email }, options)
+    ),
+    resetPassword: async (token: string, fresh: string, options?: CallOptions) => call(
+      'mutation ($t: String!, $p: String!) { ResetPassword(token: $t, password: $p) { ok } }', { t: token, p: fresh }, options
+    ),
+    sendVerification: async (options?: CallOptions) => call('mutation { SendVerification { ok } }', {}, options),
+    verifyEmail: async (token: string, options?: CallOptions) => (
+      call('mutation ($t: String!) { VerifyEmail(token: $t) { ok } }', { t: token }, options)
+    ),
+    changeEmail: async (email: string, options?: CallOptions & { password?: string }) => call(
+      'mutation ($e: String!, $p: String!) { ChangeEmail(email: $e, password: $p) { ok } }',
+      { e: email, p: options?.password ?? password }, options
+    ),
+    confirmEmailChange: async (token: string, options?: CallOptions) => (
+      call('mutation ($t: String!) { ConfirmEmailChange(token: $t) { ok } }', { t: token }, options)
+    ),
+    deleteAccount: async (options?: CallOptions & { password?: string }) => (
+      call('mutation ($p: String!) { DeleteAccount(password: $p) { ok } }', { p: options?.password ?? password }, options)
+    ),
     /** Moves a session into the past, as if that many seconds had passed since. */
     age: async (id: string, seconds: number) => graphql(
       `mutation ($id: uuid!, $t: timestamptz!) {

@@ -1,0 +1,36 @@
+import type { FastifyInstance } from 'fastify'
+import { normalizeEmail } from '../email.ts'
+import type { Done, MutationRequestPasswordResetArgs } from '../generated/actions.ts'
+import { FindUserDocument } from '../generated/operations.ts'
+import { registerAction } from '../http/register-action.ts'
+import { requireMail } from '../mail/mail.ts'
+import { isWithinLimits, mailRequestLimits, recipientLimits } from '../mail/mail-limits.ts'
+
+/**
+ * `RequestPasswordReset`: mails a link that sets a new password. The answer comes before the lookup, so neither its
+ * bytes nor its time tell whether the account exists.
+ */
+export async function requestPasswordReset (fastify: FastifyInstance): Promise<void> {
+  const { digest, hasura } = fastify
+
+  registerAction<MutationRequestPasswordResetArgs, Done>(fastify, {
+    name: 'RequestPasswordReset',
+    input: { email: { type: 'string' } },
+    output: { ok: { type: 'boolean' } },
+    async handler (input, { request }) {
+      const { enqueue, tokens } = requireMail(fastify)
+      const email = normalizeEmail(input.email)
+      const account = digest(email)
+      request.attempt.account = account
+
+      const limits = [...mailRequestLimits(fastify, request), ...recipientLimits('reset-password', account)]
+      if (!await isWithinLimits(fastify, limits)) return { ok: true }
+      enqueue(async () => {
+        const where = { email: { _eq: email }, disabled_at: { _is_null: true } }
+        const { user: [user] } = await hasura.request(FindUserDocument, { where })
+        return user && { name: 'reset-password', to: user.email, token: tokens.create('reset', user) }
+      })
+      return { ok: true }
+    }
+  })
+}

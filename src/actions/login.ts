@@ -2,12 +2,13 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { normalizeEmail } from '../email.ts'
 import { ActionError, invalidCredentials } from '../errors.ts'
 import type { JsonWebToken, MutationLoginArgs } from '../generated/actions.ts'
-import { UpdatePasswordDocument, UserByEmailDocument } from '../generated/operations.ts'
+import { StartSessionDocument, UpdatePasswordDocument, UserByEmailDocument } from '../generated/operations.ts'
 import type { UserByEmailQuery } from '../generated/operations.ts'
 import { registerAction } from '../http/register-action.ts'
 import { passwordAttemptLimits } from '../password/attempt-limits.ts'
 import type { PasswordSlot } from '../password/password.ts'
 import { normalizePassword } from '../password/policy.ts'
+import { verifyUser } from '../password/verify-user.ts'
 import { jsonWebToken } from '../sessions/sessions.ts'
 
 type User = UserByEmailQuery['user'][number]
@@ -46,18 +47,17 @@ export async function login (fastify: FastifyInstance): Promise<void> {
       await limit(passwordAttemptLimits(fastify, account, request))
       const slot = passwords.admit(request.callerGone)
       const attempt = async (): Promise<JsonWebToken | undefined> => {
-        const { user: [user] } = await hasura.request(UserByEmailDocument, { email }, request)
-        // Also without a user: an unknown email takes as long as a wrong password.
-        const verdict = await slot.verify(password, user?.password, input.password)
-        if (verdict.unreadable !== undefined) {
-          request.log.error({ err: verdict.unreadable, userId: user?.id }, 'the stored password hash cannot be read')
-        }
-        if (user === undefined || !verdict.matches || user.disabled_at !== null) throw invalidCredentials()
-
+        const { user: [found] } = await hasura.request(UserByEmailDocument, { email }, request)
+        const { user, needsRehash } = await verifyUser(slot, found, password, input.password, request)
         request.attempt.userId = user.id
-        const tokens = await signIn(user, request, reply)
+        const tokens = await signIn(user, request, reply, async (session) => {
+          if (session === undefined) return true
+          const variables = { ...session, verified_hash: user.password }
+          const { update_user: update } = await hasura.request(StartSessionDocument, variables, request)
+          return update?.affected_rows === 1
+        })
         // After the tokens, which reject an id that JSON has rounded: the write must not hit another user.
-        if (tokens !== undefined && verdict.needsRehash) await renewHash(user, slot, password, request)
+        if (tokens !== undefined && needsRehash) await renewHash(user, slot, password, request)
         return tokens
       }
       try {

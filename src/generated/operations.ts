@@ -92,19 +92,6 @@ export type User_Session_Bool_Exp = {
   user_id?: Int_Comparison_Exp | null | undefined;
 };
 
-export type User_Session_Insert_Input = {
-  created_at?: string | null | undefined;
-  ended_at?: string | null | undefined;
-  ended_because?: string | null | undefined;
-  expires_at?: string | null | undefined;
-  generation?: number | null | undefined;
-  id?: string | null | undefined;
-  idle_expires_at?: string | null | undefined;
-  refreshed_at?: string | null | undefined;
-  user_agent?: string | null | undefined;
-  user_id?: number | null | undefined;
-};
-
 export type Uuid_Comparison_Exp = {
   _eq?: string | null | undefined;
   _gt?: string | null | undefined;
@@ -121,13 +108,15 @@ export type ChangePasswordMutationVariables = Exact<{
   user: User_Bool_Exp;
   user_id: number;
   new_hash: string;
-  now: string;
-  session: User_Session_Insert_Input;
   session_id: string;
+  now: string;
+  idle_expires_at: string;
+  expires_at: string;
+  user_agent?: string | null | undefined;
 }>;
 
 
-export type ChangePasswordMutation = { update_user: { returning: Array<{ id: number, default_role: string, disabled_at: string | null, email_verified_at: string | null, roles: Array<{ role: string }> }> } | null, update_user_session: { affected_rows: number } | null, insert_user_session_one: { id: string } | null, delete_user_session: { affected_rows: number } | null };
+export type ChangePasswordMutation = { update_user: { affected_rows: number } | null, update_user_session: { affected_rows: number } | null, insert_user_session_one: { id: string } | null, delete_user_session: { affected_rows: number } | null };
 
 export type ConfirmEmailChangeMutationVariables = Exact<{
   where: User_Bool_Exp;
@@ -203,7 +192,7 @@ export type ReplacePasswordMutationVariables = Exact<{
 }>;
 
 
-export type ReplacePasswordMutation = { update_user: { returning: Array<{ id: number, default_role: string, disabled_at: string | null, email_verified_at: string | null, roles: Array<{ role: string }> }> } | null, update_user_session: { affected_rows: number } | null };
+export type ReplacePasswordMutation = { update_user: { affected_rows: number } | null, update_user_session: { affected_rows: number } | null };
 
 export type ResetPasswordMutationVariables = Exact<{
   where: User_Bool_Exp;
@@ -235,9 +224,11 @@ export type StaleSessionsQuery = { user_session: Array<{ id: string }> };
 export type StartSessionMutationVariables = Exact<{
   user_id: number;
   verified_hash: string;
-  now: string;
-  session: User_Session_Insert_Input;
   session_id: string;
+  now: string;
+  idle_expires_at: string;
+  expires_at: string;
+  user_agent?: string | null | undefined;
 }>;
 
 
@@ -299,11 +290,9 @@ export const TokenUserFragmentDoc = new TypedDocumentString(`
 }
     `, {"fragmentName":"TokenUser"}) as unknown as TypedDocumentString<TokenUserFragment, unknown>;
 export const ChangePasswordDocument = new TypedDocumentString(`
-    mutation ChangePassword($user: user_bool_exp!, $user_id: Int!, $new_hash: String!, $now: timestamptz!, $session: user_session_insert_input!, $session_id: uuid!) {
+    mutation ChangePassword($user: user_bool_exp!, $user_id: Int!, $new_hash: String!, $session_id: uuid!, $now: timestamptz!, $idle_expires_at: timestamptz!, $expires_at: timestamptz!, $user_agent: String) {
   update_user(where: $user, _set: {password: $new_hash}) {
-    returning {
-      ...TokenUser
-    }
+    affected_rows
   }
   update_user_session(
     where: {ended_at: {_is_null: true}, user: {id: {_eq: $user_id}, password: {_eq: $new_hash}}}
@@ -311,7 +300,9 @@ export const ChangePasswordDocument = new TypedDocumentString(`
   ) {
     affected_rows
   }
-  insert_user_session_one(object: $session) {
+  insert_user_session_one(
+    object: {id: $session_id, user_id: $user_id, created_at: $now, refreshed_at: $now, idle_expires_at: $idle_expires_at, expires_at: $expires_at, user_agent: $user_agent}
+  ) {
     id
   }
   delete_user_session(
@@ -320,15 +311,7 @@ export const ChangePasswordDocument = new TypedDocumentString(`
     affected_rows
   }
 }
-    fragment TokenUser on user {
-  id
-  default_role
-  disabled_at
-  email_verified_at
-  roles {
-    role
-  }
-}`) as unknown as TypedDocumentString<ChangePasswordMutation, ChangePasswordMutationVariables>;
+    `) as unknown as TypedDocumentString<ChangePasswordMutation, ChangePasswordMutationVariables>;
 export const ConfirmEmailChangeDocument = new TypedDocumentString(`
     mutation ConfirmEmailChange($where: user_bool_exp!, $user_id: Int!, $email: String!, $now: timestamptz!) {
   update_user(where: $where, _set: {email: $email, email_verified_at: $now}) {
@@ -442,9 +425,7 @@ export const RefreshSessionDocument = new TypedDocumentString(`
 export const ReplacePasswordDocument = new TypedDocumentString(`
     mutation ReplacePassword($user: user_bool_exp!, $user_id: Int!, $new_hash: String!, $now: timestamptz!) {
   update_user(where: $user, _set: {password: $new_hash}) {
-    returning {
-      ...TokenUser
-    }
+    affected_rows
   }
   update_user_session(
     where: {ended_at: {_is_null: true}, user: {id: {_eq: $user_id}, password: {_eq: $new_hash}}}
@@ -453,15 +434,7 @@ export const ReplacePasswordDocument = new TypedDocumentString(`
     affected_rows
   }
 }
-    fragment TokenUser on user {
-  id
-  default_role
-  disabled_at
-  email_verified_at
-  roles {
-    role
-  }
-}`) as unknown as TypedDocumentString<ReplacePasswordMutation, ReplacePasswordMutationVariables>;
+    `) as unknown as TypedDocumentString<ReplacePasswordMutation, ReplacePasswordMutationVariables>;
 export const ResetPasswordDocument = new TypedDocumentString(`
     mutation ResetPassword($where: user_bool_exp!, $user_id: Int!, $new_hash: String!, $now: timestamptz!) {
   update_user(where: $where, _set: {password: $new_hash}) {
@@ -512,14 +485,16 @@ export const StaleSessionsDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<StaleSessionsQuery, StaleSessionsQueryVariables>;
 export const StartSessionDocument = new TypedDocumentString(`
-    mutation StartSession($user_id: Int!, $verified_hash: String!, $now: timestamptz!, $session: user_session_insert_input!, $session_id: uuid!) {
+    mutation StartSession($user_id: Int!, $verified_hash: String!, $session_id: uuid!, $now: timestamptz!, $idle_expires_at: timestamptz!, $expires_at: timestamptz!, $user_agent: String) {
   update_user(
     where: {id: {_eq: $user_id}, password: {_eq: $verified_hash}, disabled_at: {_is_null: true}}
     _set: {last_login_at: $now}
   ) {
     affected_rows
   }
-  insert_user_session_one(object: $session) {
+  insert_user_session_one(
+    object: {id: $session_id, user_id: $user_id, created_at: $now, refreshed_at: $now, idle_expires_at: $idle_expires_at, expires_at: $expires_at, user_agent: $user_agent}
+  ) {
     id
   }
   delete_user_session(

@@ -8,12 +8,11 @@ import { readRefreshCookie, setRefreshCookie } from './refresh-cookie.ts'
 import { createRefreshTokens, tokenSecrets } from './refresh-token.ts'
 import type { RefreshToken } from './refresh-token.ts'
 
-/** The row of a new session, as a mutation inserts it. Times are ISO 8601. */
+/** The variables of a mutation that inserts a session. Times are ISO 8601. */
 export interface NewSession {
-  id: string
+  session_id: string
   user_id: TokenUserFragment['id']
-  created_at: string
-  refreshed_at: string
+  now: string
   idle_expires_at: string
   expires_at: string
   user_agent: string | null
@@ -70,8 +69,8 @@ export function requireSessions ({ sessions }: FastifyInstance): Sessions {
 }
 
 /** The token of a new session. */
-export function firstToken ({ id, expires_at }: NewSession): RefreshToken {
-  return { sessionId: id, generation: 0, expiresAt: Date.parse(expires_at) / 1000 }
+export function firstToken ({ session_id: sessionId, expires_at }: NewSession): RefreshToken {
+  return { sessionId, generation: 0, expiresAt: Date.parse(expires_at) / 1000 }
 }
 
 /** Hasura does not forward `User-Agent` itself. Its start is enough for people to tell their devices apart. */
@@ -99,10 +98,9 @@ function createSessions ({ config, jwt }: FastifyInstance, secrets: [string, ...
     create (userId, request) {
       const now = Date.now()
       return {
-        id: randomUUID(),
+        session_id: randomUUID(),
         user_id: userId,
-        created_at: toIso(now),
-        refreshed_at: toIso(now),
+        now: toIso(now),
         idle_expires_at: toIso(now + config.SESSION_IDLE_SECONDS * 1000),
         // In whole seconds, as in the refresh token.
         expires_at: toIso((Math.floor(now / 1000) + config.SESSION_TTL_SECONDS) * 1000),

@@ -1,56 +1,57 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
 import type { JsonWebToken } from '../generated/actions.ts'
-import { StartSessionDocument } from '../generated/operations.ts'
 import type { TokenUserFragment } from '../generated/operations.ts'
 import { violatesConstraint } from '../hasura/answer.ts'
 import { firstToken } from './sessions.ts'
 import type { NewSession } from './sessions.ts'
 
-interface VerifiedUser extends TokenUserFragment {
-  /** The stored hash that the password was verified with. */
-  password: string
-}
+/**
+ * Runs the mutation that stores a new session, or that needs none.
+ *
+ * @returns false if the user has changed since the password was verified
+ */
+type Store = (session: NewSession | undefined) => Promise<boolean>
 
 declare module 'fastify' {
   interface FastifyInstance {
     /**
-     * Makes the tokens of a user whose password has just been verified, and starts a session if `TOKEN_SECRET` is set.
+     * Makes the tokens of a user whose password has just been verified. With `TOKEN_SECRET`, a session starts.
      *
-     * @returns undefined if the stored hash has changed since, or the user is disabled or deleted
-     * @throws Error if Hasura would refuse the id or a claim
+     * @returns undefined if the user has changed since, or was deleted
+     * @throws Error if Hasura would refuse the id or a claim; then nothing is stored
      */
-    signIn: (user: VerifiedUser, request: FastifyRequest, reply: FastifyReply) => Promise<JsonWebToken | undefined>
+    signIn: (
+      user: TokenUserFragment, request: FastifyRequest, reply: FastifyReply, store: Store
+    ) => Promise<JsonWebToken | undefined>
+  }
+}
+
+async function isStored (stored: Promise<boolean>): Promise<boolean> {
+  try {
+    return await stored
+  } catch (error) {
+    // The user was deleted in the meantime.
+    if (violatesConstraint(error, 'user_session_user_id_fkey')) return false
+    throw error
   }
 }
 
 /** `fastify.signIn`. */
 async function signIn (fastify: FastifyInstance): Promise<void> {
-  const { hasura, jwt, sessions } = fastify
+  const { jwt, sessions } = fastify
 
-  /** Returns false if the user has changed since the password was verified. */
-  async function start (session: NewSession, verifiedHash: string, request: FastifyRequest): Promise<boolean> {
-    try {
-      const variables = { user_id: session.user_id, verified_hash: verifiedHash, now: session.created_at }
-      const { update_user: update } = await hasura.request(StartSessionDocument, {
-        ...variables, session, session_id: session.id
-      }, request)
-      return update?.affected_rows === 1
-    } catch (error) {
-      // The user was deleted in the meantime.
-      if (violatesConstraint(error, 'user_session_user_id_fkey')) return false
-      throw error
+  fastify.decorate('signIn', async (user, request, reply, store) => {
+    // The access token is made before anything is stored: that rejects an id that JSON has rounded.
+    if (sessions === undefined) {
+      const answer = { token: jwt.sign(user) }
+      return await isStored(store(undefined)) ? answer : undefined
     }
-  }
-
-  fastify.decorate('signIn', async (user, request, reply) => {
-    if (sessions === undefined) return { token: jwt.sign(user) }
     const session = sessions.create(user.id, request)
-    // Made before the session is stored: it rejects an id that JSON has rounded.
-    const access = sessions.answerAccess(user, session.id)
-    if (!await start(session, user.password, request)) return undefined
-    return sessions.addRefreshToken(access, firstToken(session), reply)
+    const answer = sessions.answerAccess(user, session.session_id)
+    if (!await isStored(store(session))) return undefined
+    return sessions.addRefreshToken(answer, firstToken(session), reply)
   })
 }
 
-export default fp(signIn, { name: 'sign-in', fastify: '5.x', dependencies: ['hasura', 'jwt', 'sessions'] })
+export default fp(signIn, { name: 'sign-in', fastify: '5.x', dependencies: ['jwt', 'sessions'] })

@@ -5,6 +5,7 @@ import type { FindUserQuery, TokenUserFragment } from '../generated/operations.t
 import { passwordAttemptLimits } from '../password/attempt-limits.ts'
 import type { PasswordSlot } from '../password/password.ts'
 import { normalizePassword } from '../password/policy.ts'
+import { verifyUser } from '../password/verify-user.ts'
 import type { LimitRule } from '../throttle/limit-rule.ts'
 import { callerAt } from './alive.ts'
 import type { UserCondition } from './alive.ts'
@@ -59,8 +60,7 @@ export async function withVerifiedUser<Result> (
   const slot = fastify.password.admit(request.callerGone)
 
   const attempt = async (user: FoundUser): Promise<Result | undefined> => {
-    const { matches } = await slot.verify(normalized, user.password, password)
-    if (!matches || user.disabled_at !== null) throw invalidCredentials()
+    await verifyUser(slot, user, normalized, password, request)
     const isUnchanged = { password: { _eq: user.password }, disabled_at: { _is_null: true } }
     return act({ user, unchanged: { _and: [callerAt(caller, new Date().toISOString()), isUnchanged] }, slot })
   }

@@ -1,4 +1,7 @@
+import { hash } from '@node-rs/argon2'
 import t from 'tap'
+import type { Test } from 'tap'
+import type { Environment } from '../../src/config.ts'
 import { sandbox } from '../support/sandbox.ts'
 import { failure, hasuraOf, service } from '../support/service.ts'
 import { clientsOf, password, tokenSecret, tokensOf } from '../support/sessions.ts'
@@ -91,32 +94,59 @@ t.test('actions that need sessions are not configured without TOKEN_SECRET', asy
   }
 })
 
-t.test('if the hash keeps changing, the second attempt is the last', async (t) => {
-  const user = { id: 7, email: 'a@b.test', default_role: 'user', disabled_at: null, roles: [] }
-  const { password: stored } = await storedHash()
-  for (const update of [{ returning: [] }, null]) {
+/** Calls the webhook as Hasura does for user 7, whose row is `row`. The update answers with `update`. */
+async function changeOf (t: Test, env: Environment, row: object, update: object) {
+  const user = { id: 7, email: 'a@b.test', default_role: 'user', disabled_at: null, roles: [], ...row }
+  const { url, asked } = await hasuraOf(t, {
+    FindUser: { data: { user: [user] } }, ChangePassword: update, ReplacePassword: update
+  })
+  const { inject, log } = await service(t, { ...env, HASURA_GRAPHQL_ENDPOINT: url })
+  const { status, body } = await inject({
+    url: '/change-password',
+    payload: {
+      input: { current_password: password, new_password: 'another-password' },
+      session_variables: { 'x-hasura-role': 'user', 'x-hasura-user-id': '7' }
+    }
+  })
+  return { status, body, operations: asked.map(({ operation }) => operation), log: log() }
+}
+
+const updated = (affected: number) => ({ data: { update_user: { affected_rows: affected } } })
+const invalid = { status: 401, body: failure('invalid-credentials', 'Invalid credentials') }
+
+t.test('if the user keeps changing, the second attempt is the last', async (t) => {
+  const stored = await storedHash()
+  const isDeleted = { errors: [{
+    message: 'Foreign key violation. insert or update on table "user_session" violates foreign key constraint "user_session_user_id_fkey"',
+    extensions: { code: 'constraint-violation', path: '$' }
+  }] }
+  for (const update of [updated(0), { data: { update_user: null } }, isDeleted]) {
     for (const [env, operation] of [[tokenSecret, 'ChangePassword'], [{}, 'ReplacePassword']] as const) {
-      const { url, asked } = await hasuraOf(t, {
-        FindUser: { data: { user: [{ ...user, password: stored }] } },
-        [operation]: { data: { update_user: update } }
-      })
-      const { inject } = await service(t, { ...env, HASURA_GRAPHQL_ENDPOINT: url })
-      const { body } = await inject({
-        url: '/change-password',
-        payload: {
-          input: { current_password: password, new_password: 'another-password' },
-          session_variables: { 'x-hasura-role': 'user', 'x-hasura-user-id': '7' }
-        }
-      })
-      t.strictSame(body, failure('invalid-credentials', 'Invalid credentials'))
-      t.strictSame(asked.map(({ operation }) => operation), ['FindUser', operation, 'FindUser', operation])
+      const { status, body, operations } = await changeOf(t, env, { password: stored }, update)
+      t.strictSame({ status, body }, invalid)
+      t.strictSame(operations, ['FindUser', operation, 'FindUser', operation])
     }
   }
 })
 
-async function storedHash (): Promise<{ password: string }> {
-  await signup('hash@b.test')
-  const { data } = await asAdmin('{ user(where: { email: { _eq: "hash@b.test" } }) { password } }')
-  const [found = { password: '' }] = data?.['user'] as Array<{ password: string }>
-  return found
+t.test('an unreadable stored hash is a wrong password, and the log has the reason', async (t) => {
+  const { status, body, operations, log } = await changeOf(t, tokenSecret, { password: 'legacy' }, updated(1))
+  t.strictSame({ status, body }, invalid)
+  t.strictSame(operations, ['FindUser'])
+  t.match(log.filter(({ level }) => level === 50), [{
+    msg: 'the stored password hash cannot be read', userId: 7, err: { message: 'the hash has an unknown form or too high a cost' }
+  }])
+  t.notMatch(JSON.stringify(log), 'legacy')
+})
+
+t.test('if no token can be made, the password stays', async (t) => {
+  const row = { id: 2 ** 53, password: await storedHash() }
+  for (const env of [tokenSecret, {}]) {
+    const { status, operations } = await changeOf(t, env, row, updated(1))
+    t.strictSame([status, operations], [500, ['FindUser']])
+  }
+})
+
+async function storedHash (): Promise<string> {
+  return hash(password, { memoryCost: 8, timeCost: 1, parallelism: 1 })
 }

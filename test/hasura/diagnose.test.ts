@@ -92,9 +92,12 @@ t.test('a schema that lacks something that the operations use is reported in one
     ['a column', [/^ {2}default_role: String!\n/gm, ''], /^user\.default_role$/],
     ['a column in every type', [/^ {2}password: String.*\n/gm, ''], /\.password/],
     ['a relationship', [/^ {2}roles\(.*\n/gm, ''], /^user\.roles$/],
+    ['a relationship that only conditions use', [/^ {2}sessions: user_session_bool_exp\n/gm, ''], /^user_bool_exp\.sessions:/],
+    ['a column that only an insert uses', [/^ {2}user_agent: String\n/gm, ''], /^user_session_insert_input\.user_agent: String$/],
+    ['the second migration', [/user_session/g, 'other'], /user_session/],
     ['a table that cannot be inserted into', [/^ {2}insert_user_one\(.*\n/gm, ''], /^mutation_root\.insert_user_one$/],
     ['a key of another type', [/\bInt_comparison_exp\b/g, 'numeric_comparison_exp'], /Int_comparison_exp/],
-    ['a table', [/(?<!_)\buser(?=\b|_(?!role|session))/g, 'person'], /\.user(?:_id)?\b|^user\.|^user_(?!role|session)/]
+    ['a table', [/(?<!_)\buser(?=\b|_(?!role|session))/g, 'person'], /\.user(?:_id|_agent)?\b|^user\.|^user_(?!role|session)/]
   ]
   for (const [title, [pattern, replacement], missing] of table) {
     const names = schemaRequirements.filter(requirement => missing.test(requirement))

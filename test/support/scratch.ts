@@ -10,7 +10,7 @@ import { settings } from './service.ts'
 
 const shell = promisify(execFile)
 const copied = [
-  '.taprc', 'package.json', 'tsconfig.json', 'tsconfig.build.json', 'codegen.yml', 'graphql', 'hasura', 'src', 'test/support'
+  '.taprc', 'package.json', 'tsconfig.json', 'tsconfig.build.json', 'codegen.yml', 'docs', 'graphql', 'hasura', 'src', 'test/support'
 ]
 
 /** Copies the project without its test files, for changes that must not touch it. Returns the folder. */

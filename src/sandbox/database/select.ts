@@ -36,16 +36,11 @@ const directions: Record<string, string> = {
   desc: 'DESC', desc_nulls_first: 'DESC NULLS FIRST', desc_nulls_last: 'DESC NULLS LAST'
 }
 
-function list (value: unknown): unknown[] {
-  return [value ?? []].flat()
-}
-
 /** Compiles a query for the rows that match and that the caller may select. Each gives one `value`, named `item`. */
 function compileRows (
   { table, args, condition, written }: Source, of: Statement, value: (alias: string) => string, bound?: number
 ): string {
   const alias = newAlias(of)
-  const columnOf = (name: unknown): string => `${alias}.${quote(String(name))}`
   const from = written === undefined
     ? tableName(table)
     : `json_populate_recordset(NULL::${tableName(table)}, ${parameter(of, written, text)}::json)`
@@ -54,15 +49,13 @@ function compileRows (
     written === undefined ? compileFilter(table, alias, of) : 'true',
     condition?.(alias) ?? 'true'
   ])
-  const distinct = list(args['distinct_on']).map(columnOf)
-  const order = list(args['order_by']).flatMap(term => Object.entries(term as Json))
+  const order = [args['order_by'] ?? []].flat().flatMap(term => Object.entries(term as Json))
     .filter(([, direction]) => direction !== null)
-    .map(([name, direction]) => `${columnOf(name)} ${String(directions[String(direction)])}`)
+    .map(([name, direction]) => `${alias}.${quote(name)} ${String(directions[String(direction)])}`)
   const bounds = [args['limit'], bound].filter(bound => typeof bound === 'number')
   const offset = args['offset'] ?? null
   return [
-    `SELECT ${distinct.length === 0 ? '' : `DISTINCT ON (${distinct.join(', ')}) `}${value(alias)} AS item`,
-    `FROM ${from} ${alias} WHERE ${where}`,
+    `SELECT ${value(alias)} AS item FROM ${from} ${alias} WHERE ${where}`,
     order.length === 0 ? '' : `ORDER BY ${order.join(', ')}`,
     bounds.length === 0 ? '' : `LIMIT ${parameter(of, String(Math.min(...bounds)), integer)}`,
     offset === null ? '' : `OFFSET ${parameter(of, offset, bigInteger)}`
@@ -81,14 +74,11 @@ function compileObject (fields: Selected[], value: (field: Selected) => string):
 function compileRow (fields: Selected[], table: TrackedTable, alias: string, of: Statement): string {
   return compileObject(fields, ({ name, args, fields }) => {
     if (table.columns.some(column => column.name === name)) return `${alias}.${quote(name)}`
-    const relationship = table.relationships.find(item => item.name === name.replace(/_aggregate$/, '') || item.name === name)
+    const relationship = table.relationships.find(item => item.name === name)
     if (relationship === undefined) throw new Error(`${table.name} has no ${name}`)
     const { kind, target, from, to } = relationship
     const condition = (inner: string): string => `${inner}.${quote(to)} = ${alias}.${quote(from)}`
-    const source: Source = { table: target, args, condition }
-    if (relationship.name !== name) return compileAggregate(fields, source, of)
-    if (kind === 'array') return compileList(fields, source, of)
-    return compileOne(fields, source, of)
+    return (kind === 'array' ? compileList : compileOne)(fields, { table: target, args, condition }, of)
   })
 }
 
@@ -106,22 +96,10 @@ export function compileList (fields: Selected[], source: Source, of: Statement):
   return `(SELECT coalesce(json_agg(r.item), '[]') FROM (${rows}) r)`
 }
 
-function compileCount ({ args }: Selected): string {
-  const columns = list(args['columns']).map(name => `(r.item).${quote(String(name))}`)
-  if (columns.length === 0) return 'count(*)'
-  const counted = columns.length === 1 ? columns.join() : `(${columns.join(', ')})`
-  return `count(${args['distinct'] === true ? 'DISTINCT ' : ''}${counted})`
-}
-
-/** Compiles a query for `<table>_aggregate`. The limit of a permission applies to its nodes, but not to its count. */
+/** Compiles a query for `<table>_aggregate`, which only counts. The limit of a permission does not apply. */
 export function compileAggregate (fields: Selected[], source: Source, of: Statement): string {
-  return compileObject(fields, ({ name, fields }) => {
-    if (name === 'nodes') return compileList(fields, source, of)
-    const counts = fields.map(field => [
-      `'${field.alias}'`, field.name === '__typename' ? `'${field.typeName}'` : compileCount(field)
-    ])
-    return `(SELECT json_build_object(${counts.flat().join(', ')}) FROM (${compileRows(source, of, alias => alias)}) r)`
-  })
+  const count = (): string => `(SELECT count(*) FROM (${compileRows(source, of, () => '1')}) r)`
+  return compileObject(fields, ({ fields }) => compileObject(fields, count))
 }
 
 /** Compiles the condition that a row has this primary key. */

@@ -56,23 +56,18 @@ export function keyArguments (table: TrackedTable): string {
 
 /** The arguments of a field that selects rows. */
 export function selectArguments ({ graphqlName: name }: TrackedTable): string {
-  return `(distinct_on: [${name}_select_column!] limit: Int @limit offset: Int @offset order_by: [${name}_order_by!] `
-    + `where: ${name}_bool_exp)`
+  return `(limit: Int @limit offset: Int @offset order_by: [${name}_order_by!] where: ${name}_bool_exp)`
 }
 
 function relationshipFields (table: TrackedTable, role: string): string[] {
-  return readableRelationships(table, role).flatMap(({ name, kind, target, from }) => {
+  return readableRelationships(table, role).map(({ name, kind, target, from }) => {
     const { select } = accessOf(target, role)
     const type = target.graphqlName
-    if (kind === 'array') {
-      const args = selectArguments(target)
-      const aggregate = select?.allow_aggregations ? [`${name}_aggregate${args}: ${type}_aggregate!`] : []
-      return [`${name}${args}: [${type}!]!`, ...aggregate]
-    }
+    if (kind === 'array') return `${name}${selectArguments(target)}: [${type}!]!`
     // A filter may hide the row that the foreign key refers to.
     const isUnfiltered = Object.keys(select?.filter ?? {}).length === 0
     const isCertain = isUnfiltered && table.columns.some(column => column.name === from && column.notNull)
-    return [`${name}: ${type}${isCertain ? '!' : ''}`]
+    return `${name}: ${type}${isCertain ? '!' : ''}`
   })
 }
 
@@ -82,8 +77,8 @@ function outputTypes (table: TrackedTable, role: string): string[] {
   const returning = accessOf(table, role).select ? [`returning: [${name}!]!`] : []
   return [
     define('type', name, [...columns, ...relationshipFields(table, role)]),
-    define('type', `${name}_aggregate`, [`aggregate: ${name}_aggregate_fields`, `nodes: [${name}!]!`]),
-    define('type', `${name}_aggregate_fields`, [`count(columns: [${name}_select_column!] distinct: Boolean): Int!`]),
+    define('type', `${name}_aggregate`, [`aggregate: ${name}_aggregate_fields`]),
+    define('type', `${name}_aggregate_fields`, ['count: Int!']),
     define('type', `${name}_mutation_response`, ['affected_rows: Int!', ...returning])
   ]
 }
@@ -92,7 +87,6 @@ function inputTypes (table: TrackedTable, role: string): string[] {
   const name = table.graphqlName
   const { insert, update } = accessOf(table, role)
   const [readable, updatable] = [readableColumns(table, role), grantedColumns(table, update)]
-  const namesOf = (columns: Column[]): string[] => columns.map(({ name }) => name)
   return [
     define('input', `${name}_bool_exp`, [
       ...['_and', '_or'].map(operator => `${operator}: [${name}_bool_exp!] @notNull`),
@@ -100,14 +94,13 @@ function inputTypes (table: TrackedTable, role: string): string[] {
       ...readable.map(({ name, type }) => `${name}: ${comparisonName(type)} @notNull`),
       ...readableRelationships(table, role).map(({ name, target }) => `${name}: ${target.graphqlName}_bool_exp @notNull`)
     ]),
-    define('input', `${name}_order_by`, namesOf(readable).map(column => `${column}: order_by`)),
-    define('enum', `${name}_select_column`, namesOf(readable)),
+    define('input', `${name}_order_by`, readable.map(({ name }) => `${name}: order_by`)),
     define('input', `${name}_pk_columns_input`, keyInputs(table)),
     define('input', `${name}_insert_input`, grantedColumns(table, insert).map(columnInput)),
     define('input', `${name}_set_input`, updatable.map(columnInput)),
     define('input', `${name}_inc_input`, updatable.filter(({ type }) => numericTypes.includes(type)).map(columnInput)),
     define('enum', `${name}_constraint`, table.constraints.filter(isGraphqlName)),
-    define('enum', `${name}_update_column`, namesOf(updatable)),
+    define('enum', `${name}_update_column`, updatable.map(({ name }) => name)),
     define('input', `${name}_on_conflict`, [
       `constraint: ${name}_constraint!`,
       `update_columns: [${name}_update_column!]! = []`,

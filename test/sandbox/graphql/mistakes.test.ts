@@ -205,9 +205,10 @@ const mistakes: Record<string, Mistake[]> = {
   ],
   'an unknown enum value': [
     {
-      query: '{ article(distinct_on: [notAColumn]) { id } }', path: `${article}.args.distinct_on[0]`,
+      query: 'mutation { insert_article_one(object: {}, on_conflict: { constraint: article_pkey, update_columns: [notAColumn] }) { id } }',
+      path: '$.selectionSet.insert_article_one.args.on_conflict.update_columns[0]',
       message: 'expected one of the values [\'id\', \'title\', \'stars\', \'is_public\', \'tags\', \'price\', \'labels\', '
-        + '\'published_at\'] for type \'article_select_column\', but found \'notAColumn\''
+        + '\'published_at\'] for type \'article_update_column\', but found \'notAColumn\''
     },
     {
       query: 'query ($order: order_by) { article(order_by: { id: $order }) { id } }', variables: { order: 'up' },

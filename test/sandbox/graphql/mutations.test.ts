@@ -243,11 +243,11 @@ onEachDatabase('mutations of tables', async (t, database) => {
     t.test('aggregates count the rows that the role may select, without its limit', async (t) => {
       t.strictSame(await admin(`{
         counter_aggregate(where: { hits: { _lte: 2 } }, order_by: { name: asc }) {
-          aggregate { count hits: count(columns: hits, distinct: true) } nodes { name }
+          aggregate { count again: count __typename }
         }
-      }`), { data: { counter_aggregate: { aggregate: { count: 2, hits: 1 }, nodes: [{ name: 'b' }, { name: 'c' }] } } })
-      t.strictSame(await user('{ counter_aggregate { aggregate { count } nodes { hits } } counter { hits } }'),
-        { data: { counter_aggregate: { aggregate: { count: 2 }, nodes: [{ hits: 2 }] }, counter: [{ hits: 2 }] } })
+      }`), { data: { counter_aggregate: { aggregate: { count: 2, again: 2, __typename: 'counter_aggregate_fields' } } } })
+      t.strictSame(await user('{ counter_aggregate { aggregate { count } } counter { hits } }'),
+        { data: { counter_aggregate: { aggregate: { count: 2 } }, counter: [{ hits: 2 }] } })
       t.match(await as('reader', '{ counter_aggregate { aggregate { count } } }'),
         { errors: [{ message: 'field \'counter_aggregate\' not found in type: \'query_root\'' }] })
     })

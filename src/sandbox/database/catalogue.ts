@@ -1,7 +1,6 @@
+import type { Json } from '../json.ts'
 import type { Metadata } from '../metadata/metadata.ts'
-import type {
-  DeletePermission, InsertPermission, SelectPermission, TableMetadata, UpdatePermission
-} from '../metadata/table-metadata.ts'
+import type { Access, TableMetadata } from '../metadata/table-metadata.ts'
 import type { SqlConnection } from './sql-connection.ts'
 
 export interface Column {
@@ -34,12 +33,7 @@ export interface TrackedTable extends CatalogueTable {
   graphqlName: string
   relationships: Relationship[]
   /** By role. */
-  permissions: {
-    select: Map<string, SelectPermission>
-    insert: Map<string, InsertPermission>
-    update: Map<string, UpdatePermission>
-    delete: Map<string, DeletePermission>
-  }
+  permissions: Map<string, Access>
 }
 
 const query = `
@@ -83,28 +77,18 @@ export async function readCatalogue (db: SqlConnection, { tables }: Metadata): P
   return all
 }
 
-function byRole<Permission> (list: Array<{ role: string, permission: Permission }>): Map<string, Permission> {
-  return new Map(list.map(({ role, permission }) => [role, permission]))
-}
-
 function track (metadata: TableMetadata, table: CatalogueTable): TrackedTable {
-  const { select_permissions: select, insert_permissions: insert, update_permissions: update } = metadata
   const { schema, name, columns } = table
-  const presets = [...insert, ...update].flatMap(({ permission: { set } }) => Object.keys(set))
-  const granted = [...select, ...insert, ...update].flatMap(({ permission }) => permission.columns)
-  const missing = [...granted, ...presets].find(item => item !== '*' && !columns.some(({ name }) => name === item))
-  if (missing !== undefined) throw new Error(`A permission names ${name}.${missing}, which the database does not have`)
-  return {
-    ...table,
-    graphqlName: schema === 'public' ? name : `${schema}_${name}`,
-    relationships: [],
-    permissions: {
-      select: byRole(select),
-      insert: byRole(insert),
-      update: byRole(update),
-      delete: byRole(metadata.delete_permissions)
+  const permissions = new Map<string, Access>()
+  for (const operation of ['select', 'insert', 'update', 'delete'] as const) {
+    for (const { role, permission } of metadata[`${operation}_permissions`]) {
+      permissions.set(role, { ...permissions.get(role), [operation]: permission })
+      const { columns: granted = [], set = {} } = permission as { columns?: string[] | '*', set?: Json }
+      const missing = [granted, Object.keys(set)].flat().find(item => item !== '*' && !columns.some(({ name }) => name === item))
+      if (missing !== undefined) throw new Error(`A permission names ${name}.${missing}, which the database does not have`)
     }
   }
+  return { ...table, graphqlName: schema === 'public' ? name : `${schema}_${name}`, relationships: [], permissions }
 }
 
 /** Adds the relationships of a table. They follow foreign keys: its own to an object, those of others to an array. */

@@ -1,24 +1,12 @@
-import type {
-  DeletePermission, InsertPermission, SelectPermission, UpdatePermission
-} from '../metadata/table-metadata.ts'
+import type { Access } from '../metadata/table-metadata.ts'
 import type { Column, TrackedTable } from './catalogue.ts'
-
-/** The permissions of a role on a table. An operation without a permission is not allowed. */
-export interface Access {
-  select: SelectPermission | undefined
-  insert: InsertPermission | undefined
-  update: UpdatePermission | undefined
-  delete: DeletePermission | undefined
-}
 
 const all = { columns: '*' as const, filter: {}, check: {}, set: {}, allow_aggregations: true }
 const everything: Access = { select: all, insert: all, update: all, delete: all }
 
 /** Returns the permissions of a role on a table. `admin` has all of them, whatever the metadata says. */
-export function accessOf (table: TrackedTable, role: string): Access {
-  if (role === 'admin') return everything
-  const { select, insert, update, delete: remove } = table.permissions
-  return { select: select.get(role), insert: insert.get(role), update: update.get(role), delete: remove.get(role) }
+export function accessOf ({ permissions }: TrackedTable, role: string): Access {
+  return role === 'admin' ? everything : permissions.get(role) ?? {}
 }
 
 /** Whether GraphQL accepts a name. Hasura leaves out columns and constraints with other names. */

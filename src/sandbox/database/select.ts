@@ -1,6 +1,7 @@
 import type { Session } from '../auth/authenticate.ts'
 import type { Json } from '../json.ts'
 import type { Column, TrackedTable } from './catalogue.ts'
+import { accessOf } from './permissions.ts'
 import type { SqlConnection } from './sql-connection.ts'
 import { all, newAlias, newStatement, parameter, quote, tableName } from './statement.ts'
 import type { Statement } from './statement.ts'
@@ -89,9 +90,7 @@ export function compileOne (fields: Selected[], source: Source, of: Statement): 
 
 /** Compiles a query for rows as a JSON array. */
 export function compileList (fields: Selected[], source: Source, of: Statement): string {
-  const { role } = of.session
-  const isBounded = role !== 'admin' && source.written === undefined
-  const bound = isBounded ? source.table.permissions.select.get(role)?.limit : undefined
+  const bound = source.written === undefined ? accessOf(source.table, of.session.role).select?.limit : undefined
   const rows = compileRows(source, of, alias => compileRow(fields, source.table, alias, of), bound)
   return `(SELECT coalesce(json_agg(r.item), '[]') FROM (${rows}) r)`
 }

@@ -1,5 +1,6 @@
 import type { Json } from '../json.ts'
 import type { Column, TrackedTable } from './catalogue.ts'
+import { accessOf } from './permissions.ts'
 import { all, newAlias, newStatement, parameter, quote, resolveVariable, tableName } from './statement.ts'
 import type { Statement } from './statement.ts'
 
@@ -81,9 +82,7 @@ export function compileWhere (
 
 /** Compiles the condition under which the caller's role may select a row. */
 export function compileFilter (table: TrackedTable, alias: string, of: Statement): string {
-  const { role } = of.session
-  if (role === 'admin') return 'true'
-  return compileWhere(table.permissions.select.get(role)?.filter ?? {}, table, alias, of, 'permission')
+  return compileWhere(accessOf(table, of.session.role).select?.filter ?? {}, table, alias, of, 'permission')
 }
 
 /**
@@ -95,9 +94,10 @@ export function checkPermissions (tables: TrackedTable[]): void {
   // A session in which every session variable exists.
   const of = newStatement({ role: 'admin', variables: new Proxy({}, { get: () => '' }) })
   for (const table of tables) {
-    const { select, insert, update, delete: remove } = table.permissions
-    const filters = [...select.values(), ...update.values(), ...remove.values()].map(({ filter }) => filter)
-    const checks = [...insert.values(), ...update.values()].map(({ check }) => check ?? {})
-    for (const expression of [...filters, ...checks]) compileWhere(expression, table, 't', of, 'permission')
+    for (const { select, insert, update, delete: remove } of table.permissions.values()) {
+      for (const expression of [select?.filter, insert?.check, update?.filter, update?.check, remove?.filter]) {
+        compileWhere(expression ?? {}, table, 't', of, 'permission')
+      }
+    }
   }
 }

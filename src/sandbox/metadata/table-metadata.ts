@@ -42,8 +42,12 @@ export const databaseSchema = objectOf({
   name: z.literal('default'), kind: z.literal('postgres'), configuration: json, tables: z.unknown()
 })
 
-export type SelectPermission = z.output<typeof selectPermission>
-export type InsertPermission = z.output<typeof insertPermission>
-export type UpdatePermission = z.output<typeof updatePermission>
-export type DeletePermission = z.output<typeof deletePermission>
+/** The permissions of a role on a table. An operation without a permission is not allowed. */
+export interface Access {
+  select?: z.output<typeof selectPermission>
+  insert?: z.output<typeof insertPermission>
+  update?: z.output<typeof updatePermission>
+  delete?: z.output<typeof deletePermission>
+}
+
 export type TableMetadata = z.output<typeof tableSchema>

@@ -40,59 +40,46 @@ function oneRow (table: TrackedTable, args: string, mutate: Mutate): RootField {
   return { sdl: `(${args}): ${table.graphqlName}`, run }
 }
 
-function insertFields (table: TrackedTable, role: string): RootFields {
-  const name = table.graphqlName
-  const { select, update } = accessOf(table, role)
-  const conflict = update !== undefined && table.constraints.length > 0 ? ` on_conflict: ${name}_on_conflict` : ''
-  const insert = (argument: string): Mutate => async (args, { db, session }, path) => {
-    const objects = [args[argument]].flat() as Json[]
+function inserting (table: TrackedTable, argument: 'object' | 'objects'): Mutate {
+  return async (args, { db, session }, path) => {
     const onConflict = (args['on_conflict'] ?? undefined) as OnConflict | undefined
-    return insertRows(db, table, session, objects, `${path}.args.${argument}`, onConflict)
-  }
-  return {
-    [`insert_${name}`]: manyRows(table, `objects: [${name}_insert_input!]!${conflict}`, insert('objects')),
-    ...(select && { [`insert_${name}_one`]: oneRow(table, `object: ${name}_insert_input!${conflict}`, insert('object')) })
+    return insertRows(db, table, session, [args[argument]].flat() as Json[], `${path}.args.${argument}`, onConflict)
   }
 }
 
-function updateFields (table: TrackedTable, role: string): RootFields {
-  const name = table.graphqlName
-  const changes = changeArguments(table, role)
-  const update = (target: (args: Json) => Target): Mutate => async (args, { db, session }, path) => {
+function updating (table: TrackedTable, target: (args: Json) => Target): Mutate {
+  return async (args, { db, session }, path) => {
     const { _set: set = {}, _inc: inc = {} } = args as { _set?: Json, _inc?: Json }
     const twice = Object.keys(set).filter(column => Object.hasOwn(inc, column)).map(column => `'${column}'`)
     if (twice.length === 0) return updateRows(db, table, session, target(args), { set, inc })
     throw invalidInput(`Column found in multiple operators: [${twice.join(', ')}].`, `${path}.args`)
   }
-  const byWhere = update(({ where }) => ({ where: where as Json }))
-  const byKey = update(({ pk_columns: key }) => ({ key: key as Json }))
-  return {
-    [`update_${name}`]: manyRows(table, `${changes}where: ${name}_bool_exp!`, byWhere),
-    ...(hasReadableKey(table, role) && {
-      [`update_${name}_by_pk`]: oneRow(table, `${changes}pk_columns: ${name}_pk_columns_input!`, byKey)
-    })
-  }
 }
 
-function deleteFields (table: TrackedTable, role: string): RootFields {
-  const name = table.graphqlName
-  const remove = (target: (args: Json) => Target): Mutate => async (args, { db, session }) => (
-    deleteRows(db, table, session, target(args))
-  )
-  const byWhere = remove(({ where }) => ({ where: where as Json }))
-  const byKey = remove(key => ({ key }))
-  return {
-    [`delete_${name}`]: manyRows(table, `where: ${name}_bool_exp!`, byWhere),
-    ...(hasReadableKey(table, role) && { [`delete_${name}_by_pk`]: oneRow(table, keyArguments(table), byKey) })
-  }
+function deleting (table: TrackedTable, target: (args: Json) => Target): Mutate {
+  return async (args, { db, session }) => deleteRows(db, table, session, target(args))
 }
+
+const byWhere = ({ where }: Json): Target => ({ where: where as Json })
 
 /** The mutation root fields of a table for a role. */
 export function tableMutations (table: TrackedTable, role: string): RootFields {
-  const { insert, update, delete: remove } = accessOf(table, role)
-  return {
-    ...(insert && insertFields(table, role)),
-    ...(update && updateFields(table, role)),
-    ...(remove && deleteFields(table, role))
-  }
+  const { graphqlName: name, constraints } = table
+  const { select, insert, update, delete: remove } = accessOf(table, role)
+  const hasKey = hasReadableKey(table, role)
+  const conflict = update !== undefined && constraints.length > 0 ? ` on_conflict: ${name}_on_conflict` : ''
+  const changes = changeArguments(table, role)
+  const where = `where: ${name}_bool_exp!`
+  const fields: Array<[isPermitted: unknown, name: string, field: RootField]> = [
+    [insert, `insert_${name}`,
+      manyRows(table, `objects: [${name}_insert_input!]!${conflict}`, inserting(table, 'objects'))],
+    [insert && select, `insert_${name}_one`,
+      oneRow(table, `object: ${name}_insert_input!${conflict}`, inserting(table, 'object'))],
+    [update, `update_${name}`, manyRows(table, `${changes}${where}`, updating(table, byWhere))],
+    [update && hasKey, `update_${name}_by_pk`,
+      oneRow(table, `${changes}pk_columns: ${name}_pk_columns_input!`, updating(table, args => ({ key: args['pk_columns'] as Json })))],
+    [remove, `delete_${name}`, manyRows(table, where, deleting(table, byWhere))],
+    [remove && hasKey, `delete_${name}_by_pk`, oneRow(table, keyArguments(table), deleting(table, key => ({ key })))]
+  ]
+  return Object.fromEntries(fields.filter(([isPermitted]) => isPermitted).map(([, name, field]) => [name, field]))
 }

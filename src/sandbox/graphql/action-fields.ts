@@ -14,10 +14,6 @@ export function actionFields (actions: Action[], kind: Action['kind'], role: str
   return Object.fromEntries(permitted.filter(action => action.kind === kind).map(action => [action.name, {
     sdl: `${argumentsOf(action)}: ${action.field.type.toString()}`,
     isAction: true,
-    run: async ({ args, fields }, context) => {
-      const { value, cookies } = await callAction(action, args, context)
-      context.cookies.push(...cookies)
-      return writeJson(projectAnswer(value, fields))
-    }
+    run: async ({ args, fields }, context) => writeJson(projectAnswer(await callAction(action, args, context), fields))
   } satisfies RootFields[string]]))
 }

@@ -4,20 +4,16 @@ import https from 'node:https'
 import { buffer } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
 import type { Environment } from '../../config.ts'
-import type { Session } from '../auth/authenticate.ts'
 import { HasuraFault } from '../fault.ts'
 import { writeJson } from '../json.ts'
 import type { Json } from '../json.ts'
 import type { Action } from '../metadata/metadata.ts'
 import { readWebhookAnswer } from './action-answer.ts'
 import { resolveTarget, webhookHeaders } from './action-request.ts'
+import type { RootContext } from './root-field.ts'
 
-/** The client that calls an action; `query` is its document. */
-export interface ActionCaller { session: Session, headers: IncomingHttpHeaders, query: string }
-
-export type CallAction = (
-  action: Action, input: Json, caller: ActionCaller
-) => Promise<{ value: unknown, cookies: string[] }>
+/** Calls the webhook of an action, and returns the value of the action's field. */
+export type CallAction = (action: Action, input: Json, context: Omit<RootContext, 'db'>) => Promise<unknown>
 
 interface WebhookResponse { status: number, headers: IncomingHttpHeaders, text: string }
 
@@ -49,7 +45,7 @@ export function createCallAction (actions: Action[], variables: Environment): Ca
   // A missing variable fails the start. The values may change until the first call.
   for (const action of actions) resolveTarget(action, variables)
 
-  return async (action, input, { session, headers: clientHeaders, query }) => {
+  return async (action, input, { session, headers: clientHeaders, query, cookies }) => {
     const { url, headers } = resolveTarget(action, variables)
     const { handler, headers: configured, timeout } = action.definition
     const payload = {
@@ -71,6 +67,7 @@ export function createCallAction (actions: Action[], variables: Environment): Ca
       internal(error, { status, body, headers: relayed })
     ))
     // Hasura relays only the cookies of mutations.
-    return { value, cookies: action.kind === 'mutation' ? received['set-cookie'] ?? [] : [] }
+    if (action.kind === 'mutation') cookies.push(...received['set-cookie'] ?? [])
+    return value
   }
 }

@@ -1,6 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http'
 import { OperationTypeNode } from 'graphql'
-import type { Session } from '../auth/authenticate.ts'
 import type { TrackedTable } from '../database/catalogue.ts'
 import type { SqlConnection, Database } from '../database/sql-connection.ts'
 import type { Selected } from '../database/select.ts'
@@ -14,16 +12,13 @@ import { checkDirectives } from './directives.ts'
 import { readDocument } from './document.ts'
 import { invalidInput } from './given.ts'
 import { introspectSchema } from './introspection.ts'
-import type { RootFields } from './root-field.ts'
+import type { Client, RootFields } from './root-field.ts'
 import { createRoleSchema } from './schema.ts'
 import type { RoleSchema } from './schema.ts'
 import { readSelection } from './selection.ts'
 import { readVariables } from './variables.ts'
 
 export interface GraphqlRequest { query: string, variables: Json, operationName: string | null }
-
-/** The client of a request. Cookies for it are added to `cookies`. */
-export interface Client { session: Session, headers: IncomingHttpHeaders, cookies: string[] }
 
 /** Runs a request and returns its data as JSON. */
 export type Execute = (request: GraphqlRequest, client: Client) => Promise<string>

@@ -5,8 +5,9 @@ import type { FastifyInstance } from 'fastify'
 import type { Authenticate, Session } from '../auth/authenticate.ts'
 import { HasuraFault } from '../fault.ts'
 import { writeJson } from '../json.ts'
-import type { Client, Execute, GraphqlRequest } from './execute.ts'
+import type { Execute, GraphqlRequest } from './execute.ts'
 import { readRequestBody } from './request-body.ts'
+import type { Client } from './root-field.ts'
 
 export interface GraphqlServerOptions {
   authenticate: Authenticate

@@ -3,16 +3,15 @@ import type { Session } from '../auth/authenticate.ts'
 import type { SqlConnection } from '../database/sql-connection.ts'
 import type { Selected } from '../database/select.ts'
 
+/** The client of a request. Cookies for it are added to `cookies`. */
+export interface Client { session: Session, headers: IncomingHttpHeaders, cookies: string[] }
+
 /** The context in which a root field runs. */
-export interface RootContext {
-  session: Session
-  headers: IncomingHttpHeaders
+export interface RootContext extends Client {
   /** The document of the client. */
   query: string
   /** A connection. For a mutation of tables, it is in a transaction. */
   db: SqlConnection
-  /** Collects the cookies for the client. */
-  cookies: string[]
 }
 
 /** A field of the query root or the mutation root. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { buildASTSchema, isIntrospectionType, isScalarType, Kind, parse, printType } from 'graphql'
-import type { DefinitionNode, GraphQLField, GraphQLNamedType, ObjectTypeDefinitionNode } from 'graphql'
+import type { GraphQLField, GraphQLNamedType } from 'graphql'
 
 /** Scalars of PostgreSQL, which the types of an action may use without declaring them. */
 const postgresScalars = [
@@ -20,32 +20,19 @@ export interface ActionDeclarations {
   scalars: string[]
 }
 
-/** Hasura's CLI writes `type Mutation` or `type Query` for each action. In SDL, only the first may define it. */
-function extendRepeated (definitions: readonly DefinitionNode[]): DefinitionNode[] {
-  const seen = new Set<string>()
-  const isRoot = (node: DefinitionNode): node is ObjectTypeDefinitionNode => (
-    node.kind === Kind.OBJECT_TYPE_DEFINITION && ['Query', 'Mutation'].includes(node.name.value)
-  )
-  return definitions.map((node) => {
-    if (!isRoot(node)) return node
-    const isRepeated = seen.has(node.name.value)
-    seen.add(node.name.value)
-    return isRepeated ? { ...node, kind: Kind.OBJECT_TYPE_EXTENSION } : node
-  })
-}
-
 /** Reads the metadata's `actions.graphql`. */
 export function readActionDeclarations (file: string): ActionDeclarations {
-  const scalars = parse(postgresScalars.map(name => `scalar ${name}`).join('\n')).definitions
   const { definitions } = parse(readFileSync(file, 'utf8'))
   const declared = definitions.flatMap(node => (node.kind === Kind.SCALAR_TYPE_DEFINITION ? [node.name.value] : []))
-  const schema = buildASTSchema({
-    kind: Kind.DOCUMENT,
-    definitions: [
-      ...scalars.filter(node => node.kind === Kind.SCALAR_TYPE_DEFINITION && !declared.includes(node.name.value)),
-      ...extendRepeated(definitions)
-    ]
-  })
+  const scalars = postgresScalars.filter(name => !declared.includes(name)).map(name => `scalar ${name}`)
+  const base = parse(`type Query type Mutation ${scalars.join(' ')}`)
+  // Hasura's CLI writes `type Mutation` or `type Query` for each action.
+  const extensions = definitions.map(node => (
+    node.kind === Kind.OBJECT_TYPE_DEFINITION && ['Query', 'Mutation'].includes(node.name.value)
+      ? { ...node, kind: Kind.OBJECT_TYPE_EXTENSION as const }
+      : node
+  ))
+  const schema = buildASTSchema({ kind: Kind.DOCUMENT, definitions: [...base.definitions, ...extensions] })
   const roots = { query: schema.getQueryType(), mutation: schema.getMutationType() }
   const isRoot = (type: GraphQLNamedType): boolean => type === roots.query || type === roots.mutation
   const types = Object.values(schema.getTypeMap()).filter(type => !isIntrospectionType(type) && !isRoot(type))

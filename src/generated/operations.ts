@@ -219,7 +219,7 @@ export type StaleSessionsQueryVariables = Exact<{
 }>;
 
 
-export type StaleSessionsQuery = { user_session: Array<{ id: string }> };
+export type StaleSessionsQuery = { ended: Array<{ id: string }>, expired: Array<{ id: string }> };
 
 export type StartSessionMutationVariables = Exact<{
   user_id: number;
@@ -476,9 +476,17 @@ export const SessionInGraceDocument = new TypedDocumentString(`
 }`) as unknown as TypedDocumentString<SessionInGraceQuery, SessionInGraceQueryVariables>;
 export const StaleSessionsDocument = new TypedDocumentString(`
     query StaleSessions($before: timestamptz!) {
-  user_session(
-    where: {_or: [{ended_at: {_lt: $before}}, {expires_at: {_lt: $before}}]}
-    limit: 1000
+  ended: user_session(
+    where: {ended_at: {_lt: $before}}
+    order_by: {ended_at: asc}
+    limit: 500
+  ) {
+    id
+  }
+  expired: user_session(
+    where: {expires_at: {_lt: $before}}
+    order_by: {expires_at: asc}
+    limit: 500
   ) {
     id
   }

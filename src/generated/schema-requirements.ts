@@ -61,6 +61,8 @@ export const schemaRequirements = [
   'user_session_insert_input.user_id: Int',
   'user_session_mutation_response.affected_rows',
   'user_session_mutation_response.returning',
+  'user_session_order_by.ended_at: order_by',
+  'user_session_order_by.expires_at: order_by',
   'user_session_set_input.ended_at: timestamptz',
   'user_session_set_input.ended_because: String',
   'user_session_set_input.generation: Int',

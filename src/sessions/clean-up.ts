@@ -8,22 +8,36 @@ const keptMilliseconds = 7 * 86_400_000
 /** Mean pause between two runs. */
 const pauseMilliseconds = 3_600_000
 
-/** Deletes sessions that ended or expired days ago, at most 1,000 in one run. */
+/** Deletes sessions that ended or expired days ago, at most 1,000 in one mutation. */
 async function cleanUp (fastify: FastifyInstance): Promise<void> {
   const { hasura, sessions, log } = fastify
   if (sessions === undefined) return
+  let isOpen = true
+  let running = Promise.resolve()
+
+  /** Returns the number of sessions that it has deleted. */
+  async function deleteBatch (before: string): Promise<number | undefined> {
+    const { ended, expired } = await hasura.request(StaleSessionsDocument, { before })
+    const ids = [...ended, ...expired].map(({ id }) => id)
+    if (ids.length === 0) return 0
+    const { delete_user_session: deletion } = await hasura.request(DeleteStaleSessionsDocument, { ids, before })
+    return deletion?.affected_rows
+  }
 
   async function deleteStale (): Promise<void> {
     const before = new Date(Date.now() - keptMilliseconds).toISOString()
-    const { user_session: stale } = await hasura.request(StaleSessionsDocument, { before })
-    if (stale.length > 0) await hasura.request(DeleteStaleSessionsDocument, { ids: stale.map(({ id }) => id), before })
+    while (isOpen && await deleteBatch(before)) { /* There may be more. */ }
   }
 
   // Jittered, so that replicas that started together do not all run at once.
   const timer = setInterval(() => {
-    deleteStale().catch((error: unknown) => { log.warn({ err: error }, 'old sessions could not be deleted') })
+    running = deleteStale().catch((error: unknown) => { log.warn({ err: error }, 'old sessions could not be deleted') })
   }, pauseMilliseconds * (0.5 + Math.random())).unref()
-  fastify.addHook('onClose', async () => { clearInterval(timer) })
+  fastify.addHook('onClose', async () => {
+    isOpen = false
+    clearInterval(timer)
+    await running
+  })
 }
 
 export default fp(cleanUp, { name: 'session-clean-up', fastify: '5.x', dependencies: ['hasura', 'sessions'] })

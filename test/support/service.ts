@@ -57,7 +57,7 @@ export async function serverOf (t: Test, listener: RequestListener): Promise<str
 
 /**
  * A stand-in for Hasura with one answer for each operation. `asked` holds the requests that it received. It answers the
- * checks of readiness itself, and does not record them, unless `answers` names them.
+ * checks of readiness itself, and does not record them, unless `answers` names them. An answer may be a promise.
  */
 export async function hasuraOf (t: Test, answers: Record<string, unknown>) {
   const asked: Array<{ operation: string, variables: Record<string, unknown>, request: IncomingMessage }> = []
@@ -67,7 +67,7 @@ export async function hasuraOf (t: Test, answers: Record<string, unknown>) {
       const operation = /(?:query|mutation) (\w+)/.exec(query)?.[1] ?? ''
       const isCheck = ['Schema', 'Ready'].includes(operation) && !(operation in answers)
       if (!isCheck) asked.push({ operation, variables, request })
-      const answer = isCheck ? await answerFromSchema(query) : answers[operation]
+      const answer = isCheck ? await answerFromSchema(query) : await answers[operation]
       response.setHeader('content-type', 'application/json').end(JSON.stringify(answer))
     })
   })

@@ -88,12 +88,3 @@ export function notAuthenticated (): ActionError {
 export function invalidToken (): ActionError {
   return new ActionError('invalid-token', 'The link is invalid, used or expired: request a new one')
 }
-
-/**
- * Another user has the email. The message is Hasura's when PostgreSQL's language is English. Clients get it whatever
- * the language is.
- */
-export function takenEmail (cause: unknown): ActionError {
-  const message = 'Uniqueness violation. duplicate key value violates unique constraint "user_email_key"'
-  return new ActionError('constraint-violation', message, { cause })
-}

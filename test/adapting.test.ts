@@ -47,6 +47,14 @@ async function adapt (t: Test, { pages, data, prepare }: Adaption) {
   )
   return {
     ask,
+    /** Waits for the mail with a link to this page, and returns the token of the link. */
+    tokenOf: async (page: string) => {
+      for (;;) {
+        const mails = await (await fetch(`${url}/inbox.json`)).json() as Array<{ text: string }>
+        const [, token] = new RegExp(`/${page}#token=(\\S+)`).exec(mails.map(({ text }) => text).join()) ?? []
+        if (token !== undefined) return token
+      }
+    },
     signup: async () => act('Signup(email: $email, password: $password) { id email password }'),
     login: async (variables = credentials) => {
       const answer = await act('Login(email: $email, password: $password) { token }', variables)
@@ -104,7 +112,7 @@ t.test('docs/custom-claims.md adds a claim, and CONTRIBUTING.md an action, in th
 t.test('docs/your-own-user-table.md signs up and logs in users of another table', slow, async (t) => {
   const someone = { email: 'someone@test.com', password: 'password-of-before' }
   const digest = await hash(someone.password, 4)
-  const { ask, signup, login } = await adapt(t, {
+  const { ask, signup, login, tokenOf } = await adapt(t, {
     pages: [readFileSync('docs/your-own-user-table.md', 'utf8')],
     data: dataFolder(t, 'empty'),
     prepare: (cwd) => {
@@ -136,6 +144,23 @@ t.test('docs/your-own-user-table.md signs up and logs in users of another table'
   t.strictSame(await ask('{ users { id email_address } }', bearer), { users: [{ id: user.id, email_address: credentials.email }] })
   t.strictSame(await ask(`query ($id: uuid!) { users_by_pk(id: $id) { name } }`, { ...bearer, variables: { id: user.id } }),
     { users_by_pk: { name: null } })
+
+  const mutate = async (mutation: string, token: string, options: RequestOptions = {}) => (
+    ask(`mutation ($t: String!) { ${mutation} { ok } }`, { ...options, variables: { t: token } })
+  )
+  const done = { ok: true }
+  t.strictSame(await ask('mutation { RequestPasswordReset(email: "person@test.com") { ok } }'), { RequestPasswordReset: done })
+  t.strictSame(await mutate('ResetPassword(token: $t, password: "a-third-password")', await tokenOf('reset-password')),
+    { ResetPassword: done })
+  const reset = await login({ ...credentials, password: 'a-third-password' })
+  t.strictSame(await ask('mutation { ChangeEmail(email: "moved@test.com", password: "a-third-password") { ok } }', reset.bearer),
+    { ChangeEmail: done })
+  t.strictSame(await mutate('ConfirmEmailChange(token: $t)', await tokenOf('confirm-email'), reset.bearer),
+    { ConfirmEmailChange: done })
+  const moved = await login({ email: 'moved@test.com', password: 'a-third-password' })
+  t.match(await mutate('VerifyEmail(token: $t)', await tokenOf('verify-email'), moved.bearer),
+    { errors: [{ extensions: { code: 'invalid-token' } }] }, 'the link of the old email')
+  t.strictSame(await ask('mutation { DeleteAccount(password: "a-third-password") { ok } }', moved.bearer), { DeleteAccount: done })
 
   const before = await login(someone)
   t.match(before.claims['https://hasura.io/jwt/claims'], { 'x-hasura-default-role': 'editor' })

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { normalizeEmail } from '../email.ts'
 import { ActionError } from '../errors.ts'
 import type { Done, MutationChangeEmailArgs } from '../generated/actions.ts'
-import { FindUserDocument } from '../generated/operations.ts'
+import { UserByEmailDocument } from '../generated/operations.ts'
 import { registerSessionAction } from '../http/register-action.ts'
 import { requireMail } from '../mail/mail.ts'
 import { isWithinLimits, mailRequestLimits, recipientLimits } from '../mail/mail-limits.ts'
@@ -28,7 +28,7 @@ export async function changeEmail (fastify: FastifyInstance): Promise<void> {
         const limits = [...mailRequestLimits(fastify, context.request), ...recipientLimits('confirm-email', digest(email))]
         if (!await isWithinLimits(fastify, limits)) return { ok: true }
         enqueue(async () => {
-          const { user: [owner] } = await hasura.request(FindUserDocument, { where: { email: { _eq: email } } })
+          const { user: [owner] } = await hasura.request(UserByEmailDocument, { email })
           if (owner !== undefined) return { name: 'email-taken', to: owner.email }
           return { name: 'confirm-email', to: email, token: tokens.create('change', user, email) }
         })

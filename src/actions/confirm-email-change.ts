@@ -1,8 +1,7 @@
 import type { FastifyInstance } from 'fastify'
-import { takenEmail } from '../errors.ts'
 import type { Done, MutationConfirmEmailChangeArgs } from '../generated/actions.ts'
 import { ConfirmEmailChangeDocument } from '../generated/operations.ts'
-import { violatesConstraint } from '../hasura/answer.ts'
+import { explainTakenEmail } from '../hasura/taken-email.ts'
 import { registerSessionAction } from '../http/register-action.ts'
 import { useCallersToken } from '../mail/callers-token.ts'
 
@@ -23,7 +22,7 @@ export async function confirmEmailChange (fastify: FastifyInstance): Promise<voi
           return update?.affected_rows
         } catch (error) {
           // Somebody has taken the email since the mail was sent.
-          throw violatesConstraint(error, 'user_email_key') ? takenEmail(error) : error
+          throw explainTakenEmail(error)
         }
       })
       return { ok: true }

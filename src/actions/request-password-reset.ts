@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { normalizeEmail } from '../email.ts'
 import type { Done, MutationRequestPasswordResetArgs } from '../generated/actions.ts'
-import { FindUserDocument } from '../generated/operations.ts'
+import { UserByEmailDocument } from '../generated/operations.ts'
 import { registerAction } from '../http/register-action.ts'
 import { requireMail } from '../mail/mail.ts'
 import { isWithinLimits, mailRequestLimits, recipientLimits } from '../mail/mail-limits.ts'
@@ -26,9 +26,9 @@ export async function requestPasswordReset (fastify: FastifyInstance): Promise<v
       const limits = [...mailRequestLimits(fastify, request), ...recipientLimits('reset-password', account)]
       if (!await isWithinLimits(fastify, limits)) return { ok: true }
       enqueue(async () => {
-        const where = { email: { _eq: email }, disabled_at: { _is_null: true } }
-        const { user: [user] } = await hasura.request(FindUserDocument, { where })
-        return user && { name: 'reset-password', to: user.email, token: tokens.create('reset', user) }
+        const { user: [user] } = await hasura.request(UserByEmailDocument, { email })
+        if (user === undefined || user.disabled_at !== null) return undefined
+        return { name: 'reset-password', to: user.email, token: tokens.create('reset', user) }
       })
       return { ok: true }
     }

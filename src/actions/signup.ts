@@ -1,9 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { normalizeEmail } from '../email.ts'
-import { takenEmail } from '../errors.ts'
 import type { CreateUserOutput, MutationSignupArgs } from '../generated/actions.ts'
 import { CreateUserDocument } from '../generated/operations.ts'
-import { violatesConstraint } from '../hasura/answer.ts'
+import { explainTakenEmail } from '../hasura/taken-email.ts'
 import { registerAction } from '../http/register-action.ts'
 import { isWithinLimits, recipientLimits } from '../mail/mail-limits.ts'
 import { normalizeNewPassword } from '../password/policy.ts'
@@ -42,7 +41,7 @@ export async function signup (fastify: FastifyInstance): Promise<void> {
       const { insert_user_one: user } = await hasura.request(CreateUserDocument, { email, password }, request)
       return user
     } catch (error) {
-      throw violatesConstraint(error, 'user_email_key') ? takenEmail(error) : error
+      throw explainTakenEmail(error)
     }
   }
 

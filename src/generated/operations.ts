@@ -250,7 +250,7 @@ export type UserByEmailQueryVariables = Exact<{
 }>;
 
 
-export type UserByEmailQuery = { user: Array<{ password: string, id: number, default_role: string, disabled_at: string | null, email_verified_at: string | null, roles: Array<{ role: string }> }> };
+export type UserByEmailQuery = { user: Array<{ email: string, password: string, id: number, default_role: string, disabled_at: string | null, email_verified_at: string | null, roles: Array<{ role: string }> }> };
 
 export type VerifyEmailMutationVariables = Exact<{
   where: User_Bool_Exp;
@@ -526,6 +526,7 @@ export const UserByEmailDocument = new TypedDocumentString(`
     query UserByEmail($email: String!) {
   user(where: {email: {_eq: $email}}, limit: 1) {
     ...TokenUser
+    email
     password
   }
 }

@@ -69,6 +69,11 @@ t.test('session variables count only if they prove who calls, and name a session
     { ...variables, 'x-hasura-role': 'anonymous' }, { ...variables, 'x-hasura-user-id': String(id + 1) },
     { ...variables, 'x-hasura-user-id': 'x' }, { ...variables, 'x-hasura-session-id': 'x' }, {}
   ]) t.strictSame(await send(forged), done)
+  const open = await service(t, { ...tokenSecret, ACTION_SECRET: '', HASURA_GRAPHQL_ENDPOINT: running.hasuraUrl })
+  t.match(await open.inject({ url: '/logout', payload: { input: {}, session_variables: variables } }), { body: done })
+  t.strictSame(await ends('variables@b.test'), [null, null])
+  // The admin secret may name any user. The session must still be that user's.
+  t.strictSame(await send({ ...variables, 'x-hasura-role': 'admin', 'x-hasura-user-id': String(id + 1) }), done)
   t.strictSame(await ends('variables@b.test'), [null, null])
   t.strictSame(await send(variables), done)
   t.strictSame(await ends('variables@b.test'), ['logout', 'logout'])

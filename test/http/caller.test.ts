@@ -1,11 +1,36 @@
+import { readFileSync } from 'node:fs'
 import t from 'tap'
+import { parse } from 'yaml'
 import { failure, hasuraOf, service } from '../support/service.ts'
 import { tokenSecret } from '../support/sessions.ts'
 
 const id = '0d8e4f3a-1b2c-4d5e-8f90-a1b2c3d4e5f6'
 const signedIn = { 'x-hasura-role': 'user', 'x-hasura-user-id': '7' }
 const input = { id: 'x' }
+const password = 'a-password'
+/** Every action that needs a session, with an input that its schema accepts. */
+const actions: Record<string, object> = {
+  RevokeSession: input,
+  ChangePassword: { current_password: password, new_password: 'another-password' },
+  SendVerification: {},
+  VerifyEmail: { token: 'x' },
+  ChangeEmail: { email: 'new@b.test', password },
+  ConfirmEmailChange: { token: 'x' },
+  DeleteAccount: { password }
+}
+const calls = Object.entries(actions).map(([name, input]) => (
+  { url: name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`).replace('-', '/'), input }
+))
+const mail = { SMTP_URL: 'smtp://127.0.0.1:1', MAIL_FROM: 'app@b.test', APP_URL: 'https://app.b.test' }
 const refused = { status: 401, body: failure('not-authenticated', 'This action needs a session: log in first') }
+
+t.test('the list above has every action that Hasura offers only to roles that sign in', async (t) => {
+  const metadata = parse(readFileSync('hasura/metadata/actions.yaml', 'utf8')) as {
+    actions: Array<{ name: string, permissions: Array<{ role: string }> }>
+  }
+  const needSession = metadata.actions.filter(({ permissions }) => !permissions.some(({ role }) => role === 'anonymous'))
+  t.strictSame(needSession.map(({ name }) => name), Object.keys(actions))
+})
 
 t.test('session variables that prove nothing are refused without a call to Hasura', async (t) => {
   const { url, asked } = await hasuraOf(t, {})
@@ -19,17 +44,56 @@ t.test('session variables that prove nothing are refused without a call to Hasur
     ...['', 'x', `${id}0`, `{${id}}`, id.replaceAll('-', ''), 7, null, [id]].map(sessionId => ({ ...signedIn, 'x-hasura-session-id': sessionId }))
   ]
   for (const session_variables of table) {
-    const { status, body } = await inject({ url: '/revoke-session', payload: { input, session_variables } })
-    t.strictSame({ status, body }, refused, JSON.stringify(session_variables))
+    for (const { url, input } of calls) {
+      const { status, body } = await inject({ url, payload: { input, session_variables } })
+      t.strictSame({ status, body }, refused, `${url} ${JSON.stringify(session_variables)}`)
+    }
   }
   t.strictSame(asked, [])
 })
 
+t.test('a missing or wrong action secret is access-denied, whatever the session variables say', async (t) => {
+  const { url: hasura, asked } = await hasuraOf(t, {})
+  const { fastify } = await service(t, { ...tokenSecret, ...mail, HASURA_GRAPHQL_ENDPOINT: hasura })
+  const denied = failure('access-denied', 'The x-hasura-action-secret header is missing or wrong')
+  for (const { url, input } of calls) {
+    for (const headers of [{}, { 'x-hasura-action-secret': 'wrong' }]) {
+      const payload = { input, session_variables: signedIn }
+      const response = await fastify.inject({ method: 'POST', url, headers, payload })
+      t.strictSame([response.statusCode, response.json()], [401, denied], url)
+    }
+  }
+  t.strictSame(asked, [])
+})
+
+t.test('a caller who is deleted, or whose session has ended, is not authenticated', async (t) => {
+  const { url: hasura } = await hasuraOf(t, {
+    FindUser: { data: { user: [] } }, EndSessions: { data: { update_user_session: { affected_rows: 0 } } }
+  })
+  const { inject } = await service(t, { ...tokenSecret, ...mail, HASURA_GRAPHQL_ENDPOINT: hasura })
+  const table: Array<[action: string, expected: object]> = [
+    ['/revoke-session', refused], ['/change-password', refused], ['/change-email', refused], ['/delete-account', refused],
+    // These answer before they look anybody up, or once they know that the token is the caller's own.
+    ['/send-verification', { status: 200, body: { ok: true } }],
+    ['/verify-email', { status: 400, body: { extensions: { code: 'invalid-token' } } }],
+    ['/confirm-email-change', { status: 400, body: { extensions: { code: 'invalid-token' } } }]
+  ]
+  t.equal(table.length, calls.length)
+  for (const [action, expected] of table) {
+    const input = calls.find(({ url }) => url === action)?.input
+    for (const session_variables of [signedIn, { ...signedIn, 'x-hasura-role': 'admin' }, { ...signedIn, 'x-hasura-session-id': id }]) {
+      t.match(await inject({ url: action, payload: { input, session_variables } }), expected, action)
+    }
+  }
+})
+
 t.test('without ACTION_SECRET anybody can send session variables, so they count for nothing', async (t) => {
-  const { url, asked } = await hasuraOf(t, {})
-  const { inject } = await service(t, { ...tokenSecret, HASURA_GRAPHQL_ENDPOINT: url, ACTION_SECRET: '' })
-  const { status, body } = await inject({ url: '/revoke-session', payload: { input, session_variables: signedIn } })
-  t.strictSame({ status, body }, refused)
+  const { url: hasura, asked } = await hasuraOf(t, {})
+  const { inject } = await service(t, { ...tokenSecret, HASURA_GRAPHQL_ENDPOINT: hasura, ACTION_SECRET: '' })
+  for (const { url, input } of calls) {
+    const { status, body } = await inject({ url, payload: { input, session_variables: signedIn } })
+    t.strictSame({ status, body }, refused, url)
+  }
   t.strictSame(asked, [])
 })
 

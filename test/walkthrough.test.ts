@@ -40,9 +40,11 @@ function openShell (t: Test): (commands: string) => Promise<string> {
   }
 }
 
-t.test('every command in the README, docs/roles.md and docs/sessions.md prints the answer below it', async (t) => {
-  const [, tryIt = ''] = /^### Try it\n([^]*?)^## /m.exec(readFileSync('README.md', 'utf8')) ?? []
-  const steps = [...stepsOf(tryIt), ...['roles', 'sessions'].flatMap(page => stepsOf(readFileSync(`docs/${page}.md`, 'utf8')))]
+t.test('every command in the README, docs/roles.md, docs/sessions.md and docs/mail.md prints the answer below it', async (t) => {
+  const read = (page: string): string => readFileSync(page, 'utf8')
+  const tryIt = (page: string): string => /^###? Try it\n([^]*?)^## /m.exec(read(page))?.[1] ?? ''
+  const pages = [tryIt('README.md'), read('docs/roles.md'), read('docs/sessions.md'), tryIt('docs/mail.md')]
+  const steps = pages.flatMap(stepsOf)
   const cwd = temporaryFolder(t)
   const project = join(cwd, 'hasura')
   cpSync(hasura, project, { recursive: true })

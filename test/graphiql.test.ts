@@ -1,22 +1,54 @@
 import t from 'tap'
+import type { Page } from 'playwright-core'
 import { noBrowser, openPage } from './support/browser.ts'
 import { sandbox } from './support/sandbox.ts'
+import { tokenSecret } from './support/sessions.ts'
 
-t.test('GraphiQL runs Signup in a browser that reaches nothing but the sandbox', { skip: noBrowser }, async (t) => {
-  const { hasuraUrl } = await sandbox(t)
+/** Runs the operation of the open tab. Returns the answer, without white space, when it contains this text. */
+async function execute (page: Page, expected: string): Promise<string> {
+  await page.getByRole('button', { name: /Execute query/ }).click()
+  const answer = page.locator('.result-window .view-lines')
+  await answer.getByText(expected).first().waitFor()
+  return (await answer.innerText()).replaceAll(/\s/g, '')
+}
+
+t.test('GraphiQL signs up, logs in and reads the own row, and forgets the header when it is reloaded', { skip: noBrowser }, async (t) => {
+  const { hasuraUrl, graphql } = await sandbox(t, { env: tokenSecret })
   const page = await openPage(t)
+  page.setDefaultTimeout(0)
   const elsewhere: string[] = []
   await page.route(url => url.origin !== hasuraUrl && url.protocol.startsWith('http'), async (route) => {
     elsewhere.push(route.request().url())
     await route.abort()
   })
-  await page.goto(hasuraUrl)
-  await page.locator('.graphiql-query-editor .view-lines').click()
-  await page.keyboard.press('Control+A')
-  await page.keyboard.insertText('mutation { Signup(email: "browser@test.com", password: "a-password") { email } }')
-  await page.getByRole('button', { name: /Execute query/ }).click()
-  const answer = page.locator('.result-window .view-lines')
-  await answer.getByText('browser@test.com').waitFor()
-  t.match((await answer.innerText()).replaceAll(/\s/g, ''), '{"data":{"Signup":{"email":"browser@test.com"}}}')
+  await page.goto(`${hasuraUrl}/graphiql`)
+  const tabs = page.locator('.graphiql-tabs')
+  await tabs.getByRole('button', { name: 'Me', exact: true }).waitFor()
+  t.strictSame(await tabs.locator('.graphiql-tab-button').allInnerTexts(), ['Signup', 'Login', 'Refresh', 'Me'])
+  t.match(await execute(page, 'someone@test.com'), /^\{"data":\{"Signup":\{"id":\d+,"email":"someone@test\.com"\}\}\}$/)
+
+  // With the keyboard: GraphiQL ignores some clicks while its tabs are being animated.
+  const openTab = async (name: string) => tabs.getByRole('button', { name, exact: true }).press('Enter')
+  await openTab('Login')
+  t.match(await execute(page, 'refresh_token'), '{"data":{"Login":{"token":"eyJ')
+
+  const { data } = await graphql('mutation { Login(email: "someone@test.com", password: "a-password") { token } }')
+  const { Login: { token } } = data as { Login: { token: string } }
+  await openTab('Me')
+  await page.getByRole('button', { name: 'Headers' }).click()
+  await page.locator('.graphiql-editor-tool .view-lines').last().click()
+  // Between the quotes of the header that is there: { "Authorization": "Bearer " }
+  for (const key of ['End', 'ArrowLeft', 'ArrowLeft', 'ArrowLeft']) await page.keyboard.press(key)
+  await page.keyboard.insertText(token)
+  t.match(await execute(page, 'default_role'), /^\{"data":\{"user":\[\{"id":\d+,"email":"someone@test\.com","default_role":"user"\}\]\}\}$/)
+
+  await page.getByRole('button', { name: 'Show Documentation Explorer' }).click()
+  await page.locator('.graphiql-doc-explorer').getByText('query_root').click()
+  await page.locator('.graphiql-doc-explorer').getByText('user', { exact: true }).first().waitFor()
+
+  await page.reload()
+  await openTab('Me')
+  await execute(page, 'field \'user\' not found')
+  t.notMatch(await page.evaluate('JSON.stringify(localStorage)'), token)
   t.strictSame(elsewhere, [])
 })

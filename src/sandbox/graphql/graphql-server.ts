@@ -1,11 +1,11 @@
 import cors from '@fastify/cors'
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import type { Authenticate, Session } from '../auth/authenticate.ts'
 import { HasuraFault } from '../fault.ts'
 import { writeJson } from '../json.ts'
 import type { Execute, GraphqlRequest } from './execute.ts'
+import { renderGraphiql } from './graphiql.ts'
 import { readRequestBody } from './request-body.ts'
 import type { Client } from './root-field.ts'
 
@@ -18,15 +18,6 @@ export interface GraphqlServerOptions {
   report: (error: unknown) => void
 }
 
-/** The document that GraphiQL opens with. */
-const example = `mutation {
-  Signup(email: "someone@test.com", password: "a-password") {
-    id
-    email
-  }
-}
-`
-
 /** Reads Hasura's list of origins, in which `*.` stands for one subdomain. */
 function readOrigins (domains: string): true | RegExp[] {
   const origins = domains.split(',').map(origin => origin.trim())
@@ -37,7 +28,7 @@ function readOrigins (domains: string): true | RegExp[] {
   })
 }
 
-/** Makes Hasura's HTTP API: `/v1/graphql`, `/healthz` and `/v1/version`; in a browser, GraphiQL at `/`. */
+/** Makes Hasura's HTTP API: `/v1/graphql`, `/healthz` and `/v1/version`; in a browser, GraphiQL at `/graphiql`. */
 export function createGraphqlServer (
   { authenticate, execute, corsDomain, report }: GraphqlServerOptions
 ): FastifyInstance {
@@ -88,9 +79,7 @@ export function createGraphqlServer (
   ))
   server.get('/healthz', () => 'OK')
   server.get('/v1/version', () => ({ version: 'v2.51.0-sandbox' }))
-  server.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(renderGraphiQL({
-    endpoint: '/v1/graphql', title: 'Sandbox', defaultQuery: example
-  })))
+  server.get('/graphiql', async (_request, reply) => reply.type('text/html; charset=utf-8').send(await renderGraphiql(execute)))
   server.setNotFoundHandler((_request, reply) => (
     reply.code(404).send({ path: '$', error: 'resource does not exist', code: 'not-found' })
   ))

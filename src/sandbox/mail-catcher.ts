@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { SMTPServerDataStream } from 'smtp-server'
 import type { Log } from './database/migrations.ts'
 
-export interface CaughtMail { to: string, subject: string, text: string, html: string, date: string }
+export interface CaughtMail { id: number, to: string, subject: string, text: string, html: string, date: string }
 
 export interface MailCatcher {
   /** Where it listens, for SMTP_URL. */
@@ -15,12 +15,13 @@ export interface MailCatcher {
 
 const inboxSize = 100
 
-async function parseMail (stream: SMTPServerDataStream): Promise<CaughtMail> {
+async function parseMail (id: number, stream: SMTPServerDataStream): Promise<CaughtMail> {
   // Imported with the first mail: the package takes as long to load as the rest of the sandbox's HTTP server.
   const { parseAddressHeader, simpleParser } = await import('mailparser')
   const { subject = '', text = '', html, date, headerLines } = await simpleParser(stream)
   const recipients = headerLines.find(({ key }) => key === 'to')?.line.replace(/^to:/i, '') ?? ''
   return {
+    id,
     // As in the header: the parser would turn an ASCII domain into Unicode.
     to: parseAddressHeader(recipients, { decodePunycode: false }).value.map(({ address }) => address).join(', '),
     subject,
@@ -45,13 +46,14 @@ function summarize ({ to, subject, text }: CaughtMail): string {
 export async function catchMail (log: Log): Promise<MailCatcher> {
   const { SMTPServer } = await import('smtp-server')
   const inbox: CaughtMail[] = []
+  let received = 0
   const server = new SMTPServer({
     // Its certificate would be self-signed, and the client would refuse it.
     disabledCommands: ['AUTH', 'STARTTLS'],
     disableReverseLookup: true,
     closeTimeout: 1,
     onData: (stream, _session, callback) => {
-      parseMail(stream).then((mail) => {
+      parseMail(++received, stream).then((mail) => {
         inbox.push(mail)
         if (inbox.length > inboxSize) inbox.shift()
         log(summarize(mail))

@@ -8,8 +8,11 @@ function readPages (): Array<{ path: string, html: string }> {
   return Array.from(examples, ([, path = '', html = '']) => ({ path, html }))
 }
 
+/** A mail runs no script and loads nothing. */
+const mailPolicy = 'sandbox allow-popups allow-popups-to-escape-sandbox; default-src \'none\'; style-src \'unsafe-inline\'; img-src data:'
+
 /**
- * Adds the pages to which the links in mails lead, and the inbox as JSON.
+ * Adds the pages to which the links in mails lead, the inbox as JSON, and each of its mails as HTML.
  *
  * @param inbox - undefined if the mails go to an SMTP server of yours
  */
@@ -18,4 +21,14 @@ export function addMailPages (server: FastifyInstance, inbox: CaughtMail[] | und
   if (inbox === undefined) return
   // Not for web pages of other origins: the mails contain tokens.
   server.get('/inbox.json', (_request, reply) => reply.removeHeader('access-control-allow-origin').send(inbox))
+  server.get<{ Params: { id: string } }>('/inbox/:id', ({ params }, reply) => {
+    const mail = inbox.find(({ id }) => String(id) === params.id)
+    if (mail === undefined) {
+      reply.callNotFound()
+      return reply
+    }
+    // Its links open in another tab, not in the frame that shows it.
+    return reply.removeHeader('access-control-allow-origin').type('text/html; charset=utf-8')
+      .header('content-security-policy', mailPolicy).send(`<base target="_blank">${mail.html}`)
+  })
 }

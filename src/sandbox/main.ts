@@ -55,7 +55,8 @@ try {
   console.log(`
 This sandbox is for development and listens on loopback only. It is not Hasura: never put it on the internet.
 
-  GraphiQL       ${sandbox.hasuraUrl}/
+  start here     ${sandbox.hasuraUrl}/
+  GraphiQL       ${sandbox.hasuraUrl}/graphiql
   GraphQL API    ${sandbox.hasuraUrl}/v1/graphql
   webhook        ${sandbox.serviceUrl}/login and so on
   database       ${sandbox.database}

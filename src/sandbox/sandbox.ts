@@ -5,6 +5,7 @@ import type { Environment } from '../config.ts'
 import type { Log } from './database/migrations.ts'
 import { catchMail } from './mail-catcher.ts'
 import { addMailPages } from './mail-pages.ts'
+import { addPage } from './page-routes.ts'
 import { portOf, settingsOf } from './settings.ts'
 import type { SandboxSettings } from './settings.ts'
 import { closerOf, listen, startHasura } from './start-hasura.ts'
@@ -42,7 +43,10 @@ export async function startSandbox (
   try {
     const catcher = isMailOn && smtpUrl === undefined ? await catchMail(log) : undefined
     if (catcher !== undefined) opened.push(catcher.close)
-    const extend = (server: FastifyInstance): void => { addMailPages(server, catcher?.inbox) }
+    const extend = (server: FastifyInstance): void => {
+      addPage(server, settings)
+      addMailPages(server, catcher?.inbox)
+    }
     const running = await startHasura({ settings, variables, hasura, log, extend })
     opened.push(running.close)
     const { hasuraUrl } = running

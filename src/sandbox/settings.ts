@@ -2,7 +2,7 @@ import { withoutEmpty } from '../config.ts'
 import type { Environment } from '../config.ts'
 
 /** What the sandbox uses for variables that are not set. These secrets are public. */
-const developmentDefaults = {
+export const developmentDefaults = {
   HASURA_GRAPHQL_ADMIN_SECRET: 'development-admin-secret',
   HASURA_GRAPHQL_JWT_SECRET: '{"type":"HS256","key":"development-key-of-at-least-32-bytes"}',
   HASURA_GRAPHQL_UNAUTHORIZED_ROLE: 'anonymous',

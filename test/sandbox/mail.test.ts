@@ -28,8 +28,8 @@ t.test('a mail is in the inbox as soon as it is accepted, and one line names rec
   await transport.sendMail({ ...mail, to: { name: 'B, C', address: 'b@xn--bcher-kva.test' }, subject: 'Grüße\u0007', text: 'Grüße' })
   const date = '2026-01-02T03:04:05.000Z'
   t.strictSame(inbox.map(caught => ({ ...caught, text: caught.text.trim(), html: caught.html.trim() })), [
-    { to: 'ann@test.com', subject: 'Set a new password', text, html, date },
-    { to: 'b@xn--bcher-kva.test', subject: 'Grüße\u0007', text: 'Grüße', html: '', date }
+    { id: 1, to: 'ann@test.com', subject: 'Set a new password', text, html, date },
+    { id: 2, to: 'b@xn--bcher-kva.test', subject: 'Grüße\u0007', text: 'Grüße', html: '', date }
   ])
   t.strictSame(lines, [
     `Mail to ann@test.com: Set a new password: ${link}`,
@@ -58,10 +58,10 @@ t.test('a broken connection does not stop the catcher, and an idle one does not 
   await closed
 })
 
-t.test('the pages of docs/mail.md are served byte for byte, and the inbox without CORS headers', async (t) => {
+t.test('the pages of docs/mail.md are served byte for byte, the inbox and its mails without CORS headers', async (t) => {
   const server = Fastify()
   server.addHook('onRequest', async (_request, reply) => { reply.header('access-control-allow-origin', '*') })
-  const inbox = [{ to: 'ann@test.com', subject: 'one', text: 'text', html: '', date: '2026-01-02T03:04:05.000Z' }]
+  const inbox = [{ id: 1, to: 'ann@test.com', subject: 'one', text: 'text', html: '<p>text</p>', date: '2026-01-02T03:04:05.000Z' }]
   addMailPages(server, inbox)
   const documentation = readFileSync('docs/mail.md', 'utf8')
   for (const path of ['/reset-password', '/verify-email', '/confirm-email']) {
@@ -75,6 +75,11 @@ t.test('the pages of docs/mail.md are served byte for byte, and the inbox withou
   const { headers, body } = await server.inject('/inbox.json')
   t.strictSame(JSON.parse(body), inbox)
   t.equal(headers['access-control-allow-origin'], undefined)
+  const rendered = await server.inject('/inbox/1')
+  t.equal(rendered.body, '<base target="_blank"><p>text</p>')
+  t.match(rendered.headers['content-security-policy'], /^sandbox allow-popups [\w-]+; default-src 'none';/)
+  t.equal(rendered.headers['access-control-allow-origin'], undefined)
+  t.equal((await server.inject('/inbox/2')).statusCode, 404)
 })
 
 t.test('there is no inbox if the mails go elsewhere', async (t) => {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { chromium } from 'playwright-core'
-import type { Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import type { Test } from 'tap'
 
 const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync)
@@ -9,8 +9,8 @@ const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/
 export const noBrowser = executablePath === undefined
   && 'there is no Chromium in /usr/bin (on Debian: apt-get install chromium)'
 
-/** A page in a browser that reaches nothing but this machine. Names that end in `.test` lead to it, too. */
-export async function openPage (t: Test): Promise<Page> {
+/** A browser that reaches nothing but this machine. Names that end in `.test` lead to it, too. */
+export async function openBrowser (t: Test): Promise<Browser> {
   const browser = await chromium.launch({
     executablePath: String(executablePath),
     args: [
@@ -19,5 +19,11 @@ export async function openPage (t: Test): Promise<Page> {
     ]
   })
   t.teardown(async () => browser.close())
+  return browser
+}
+
+/** A page in a browser of its own. */
+export async function openPage (t: Test): Promise<Page> {
+  const browser = await openBrowser(t)
   return browser.newPage()
 }

@@ -1,0 +1,51 @@
+import { find, onSubmit, run } from './dom.js'
+
+const byMail = 'If the address has an account, the mail is in the inbox.'
+
+/** The forms of signed-out and signed-in users. */
+export function prepareAccount ({ client, asUser }) {
+  const login = find('#login')
+  onSubmit(login, async ({ email, password }, submitter) => {
+    if (submitter === 'signup') await client.signup(email, password)
+    else await client.login(email, password)
+  })
+  onSubmit(find('#forgotten'), async ({ email }) => {
+    await client.request('mutation ($email: String!) { RequestPasswordReset(email: $email) { ok } }', { email })
+    return byMail
+  })
+  find('#administrator').onclick = () => {
+    login.email.value = 'admin@site.com'
+    login.password.value = 'admin-password-for-development'
+  }
+  const output = find('#account-output')
+  find('#logout').onclick = async () => run(output, async () => client.logout())
+  find('#logout-everywhere').onclick = async () => run(output, async () => client.logout(true))
+  find('#send-verification').onclick = async () => run(output, async () => {
+    await asUser('mutation { SendVerification { ok } }')
+    return 'The mail is in the inbox.'
+  })
+  onSubmit(find('#change-password'), async ({ current, fresh }) => {
+    await client.changePassword(current, fresh)
+    return 'Changed. All other sessions have ended, and this browser has a new one.'
+  })
+  onSubmit(find('#change-email'), async (variables) => {
+    await asUser('mutation ($email: String!, $password: String!) { ChangeEmail(email: $email, password: $password) { ok } }', variables)
+    return 'The mail to the new address is in the inbox. Open its link to confirm.'
+  })
+  onSubmit(find('#delete-account'), async ({ password }) => {
+    await asUser('mutation ($password: String!) { DeleteAccount(password: $password) { ok } }', { password })
+    client.forget()
+  })
+}
+
+/** Who is signed in. */
+export async function showAccount ({ asUser, claims }) {
+  if (!claims) return
+  const { user: [user] } = await asUser('{ user { email email_verified_at } }')
+  find('#who').textContent = user?.email ?? `user ${claims['x-hasura-user-id']}`
+  for (const input of document.querySelectorAll('[name=username]')) input.value = find('#who').textContent
+  find('#role').textContent = claims['x-hasura-default-role']
+  const isVerified = Boolean(user?.email_verified_at)
+  find('#verified').textContent = isVerified ? 'verified address' : 'address not verified'
+  find('#send-verification').hidden = isVerified
+}

@@ -1,0 +1,165 @@
+const tokens = 'token expires_in refresh_token session_id'
+const maxDelay = 2 ** 31 - 1
+const sleep = milliseconds => new Promise((resolve) => { setTimeout(resolve, milliseconds) })
+
+/**
+ * A client of Hasura that keeps its user signed in. All tabs of a browser share one session.
+ *
+ * @param endpoint - the URL of Hasura's GraphQL API
+ * @param storage - keeps the refresh token between visits; all tabs see it
+ * @param onChange - called when the user signs in or out, and after each refresh, in any tab
+ */
+export function createClient ({ endpoint = '/v1/graphql', storage = localStorage, onChange = () => {} } = {}) {
+  const channel = new BroadcastChannel('session')
+  // { token, expiresAt }, only in memory.
+  let access
+  let timer
+
+  // { session_id, refresh_token }; the token is null if an HttpOnly cookie holds it.
+  const session = () => JSON.parse(storage.getItem('session'))
+
+  function refreshIn (milliseconds) {
+    clearTimeout(timer)
+    // A refresh that fails is repeated: only `invalid-refresh-token` ends the session.
+    const refreshOrRetry = () => refresh().catch(() => { if (access) refreshIn(10_000) })
+    timer = setTimeout(refreshOrRetry, Math.min(milliseconds, maxDelay))
+  }
+
+  function use (newAccess, isOwn) {
+    access = newAccess
+    clearTimeout(timer)
+    // While the last tenth of its lifetime is left. All tabs do this, and one of them sends the request.
+    if (access) refreshIn((access.expiresAt - Date.now()) * 0.9)
+    onChange({ isOwn })
+  }
+
+  // Another tab has signed in or out, or has refreshed.
+  channel.onmessage = ({ data }) => { use(data, false) }
+
+  function keep ({ token, expires_in, refresh_token, session_id }) {
+    storage.setItem('session', JSON.stringify({ session_id, refresh_token }))
+    // By the clock of this device, which may differ from the server's.
+    use({ token, expiresAt: Date.now() + expires_in * 1000 }, true)
+    channel.postMessage(access)
+  }
+
+  function forget () {
+    storage.removeItem('session')
+    use(undefined, true)
+    channel.postMessage(undefined)
+  }
+
+  /** Sends one request. Without a token it has no Authorization header: Hasura refuses a stale one, also for Login. */
+  async function send (query, variables, token, headers) {
+    const response = await fetch(endpoint, {
+      method: 'POST',
+      credentials: 'include',
+      headers: { 'content-type': 'application/json', ...headers, ...token && { authorization: `Bearer ${token}` } },
+      body: JSON.stringify({ query, variables })
+    })
+    const { data, errors } = await response.json()
+    if (errors) throw Object.assign(new Error(errors[0].message), errors[0].extensions)
+    return data
+  }
+
+  async function exchange () {
+    const used = session()
+    if (!used) return
+    // The user may log out or in while the request is under way.
+    const isCurrent = () => session()?.session_id === used.session_id
+    try {
+      const { Refresh } = await send(
+        `mutation ($refresh_token: String) { Refresh(refresh_token: $refresh_token) { ${tokens} } }`,
+        { refresh_token: used.refresh_token }
+      )
+      // An answer without a refresh token means: keep the one that you have.
+      if (isCurrent()) keep({ ...Refresh, refresh_token: Refresh.refresh_token ?? used.refresh_token })
+    } catch (error) {
+      if (error.code === 'invalid-refresh-token' && isCurrent()) forget()
+      throw error
+    }
+  }
+
+  /**
+   * Gets a new access token, once for all tabs: the others wait for the message of the tab that has the lock.
+   * If two tabs do refresh at once, both get the same refresh token: plain HTTP has no locks, and a suspended tab sends
+   * no message.
+   */
+  async function refresh () {
+    const before = access
+    const message = new Promise((resolve) => { channel.addEventListener('message', resolve, { once: true }) })
+    const exchangeIfFirst = async (lock) => {
+      if (lock) await exchange()
+      return lock !== null
+    }
+    const locks = globalThis.navigator?.locks
+    const isDone = await (locks ? locks.request('session', { ifAvailable: true }, exchangeIfFirst) : exchangeIfFirst(true))
+    if (isDone) return
+    await Promise.race([message, sleep(10_000)])
+    if (access === before) await exchange()
+  }
+
+  /** Returns a valid access token, or undefined if nobody is signed in. */
+  async function accessToken () {
+    if (session() && !(access?.expiresAt > Date.now())) await refresh()
+    return access?.token
+  }
+
+  /** Runs an operation. Throws Hasura's first error, with its `code`. */
+  async function request (query, variables, headers) {
+    const token = await accessToken()
+    try {
+      return await send(query, variables, token, headers)
+    } catch (error) {
+      // The token has expired, or its session has ended. Nothing has run, so it is safe to repeat.
+      if (!token || !['invalid-jwt', 'not-authenticated'].includes(error.code)) throw error
+      if (access?.token === token) await refresh()
+      return send(query, variables, access?.token, headers)
+    }
+  }
+
+  return {
+    session,
+    accessToken,
+    refresh,
+    request,
+    /** Signs up and logs in with one request. If the first field fails, Hasura does not run the second. */
+    async signup (email, password) {
+      const { Login } = await send(
+        `mutation ($email: String!, $password: String!) {
+          Signup(email: $email, password: $password) { id }
+          Login(email: $email, password: $password) { ${tokens} }
+        }`,
+        { email, password }
+      )
+      keep(Login)
+    },
+    async login (email, password) {
+      const { Login } = await send(
+        `mutation ($email: String!, $password: String!) { Login(email: $email, password: $password) { ${tokens} } }`,
+        { email, password }
+      )
+      keep(Login)
+    },
+    /** Ends all sessions of the user, and starts a new one here. */
+    async changePassword (current_password, new_password) {
+      const { ChangePassword } = await request(
+        `mutation ($current_password: String!, $new_password: String!) {
+          ChangePassword(current_password: $current_password, new_password: $new_password) { ${tokens} }
+        }`,
+        { current_password, new_password }
+      )
+      keep(ChangePassword)
+    },
+    async logout (everywhere = false) {
+      const refresh_token = session()?.refresh_token
+      forget()
+      await send(
+        'mutation ($refresh_token: String, $everywhere: Boolean) { Logout(refresh_token: $refresh_token, everywhere: $everywhere) { ok } }',
+        { refresh_token, everywhere }
+      )
+    },
+    /** Signs out of this browser, after the account was deleted, say. */
+    forget
+  }
+}

@@ -1,0 +1,66 @@
+export const find = (selector, from = document) => from.querySelector(selector)
+
+/** Makes an element. Strings among the children become text, never HTML. */
+export function make (tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties)
+  element.append(...children)
+  return element
+}
+
+/** Runs an action of a person, and shows its error, or the message that it returns, in an `<output>`. */
+export async function run (output, action) {
+  output.className = ''
+  output.textContent = 'Working…'
+  try {
+    output.textContent = await action() ?? ''
+  } catch (error) {
+    output.className = 'error'
+    output.textContent = error.code ? `${error.message} (${error.code})` : error.message
+  }
+}
+
+/** A button that is disabled while its action runs. */
+export function button (label, output, action, properties) {
+  const element = make('button', { type: 'button', ...properties }, label)
+  element.onclick = async () => {
+    element.disabled = true
+    await run(output, action)
+    element.disabled = false
+  }
+  return element
+}
+
+/** Calls the action with the values of a form when it is submitted, and empties its passwords if that succeeds. */
+export function onSubmit (form, action) {
+  form.onsubmit = async (event) => {
+    event.preventDefault()
+    const submitter = event.submitter ?? find('button', form)
+    submitter.disabled = true
+    await run(find('output', form), async () => {
+      const message = await action(Object.fromEntries(new FormData(form)), submitter.value)
+      for (const input of form.querySelectorAll('[type=password]')) input.value = ''
+      return message
+    })
+    submitter.disabled = false
+  }
+}
+
+export const formatTime = time => time ? new Date(time).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' }) : '–'
+
+export function table (headings, rows) {
+  const row = (tag, cells) => make('tr', {}, ...cells.map(cell => make(tag, {}, ...[cell].flat())))
+  const body = make('tbody', {}, ...rows.map(cells => row('td', cells)))
+  for (const tr of body.rows) headings.forEach((heading, index) => { tr.cells[index].dataset.label = heading })
+  return make('table', {}, make('thead', {}, row('th', headings)), body)
+}
+
+/** Makes every `<button data-copy="#id">` copy the text of that element. */
+export function prepareCopying () {
+  for (const copier of document.querySelectorAll('[data-copy]')) {
+    copier.onclick = async () => {
+      await navigator.clipboard.writeText(find(copier.dataset.copy).textContent)
+      copier.textContent = 'Copied'
+      setTimeout(() => { copier.textContent = 'Copy' }, 2000)
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import { prepareAccount, showAccount } from './account.js'
+import { createCallers } from './callers.js'
+import { createClient } from './client.js'
+import { find, prepareCopying, run } from './dom.js'
+import { watchInbox } from './inbox.js'
+import { prepareRows, showRows } from './rows.js'
+import { showSessions } from './sessions.js'
+import { claimsOf, showRefresh, showToken } from './token.js'
+import { showUsers } from './users.js'
+
+const panels = [showAccount, showRows, showSessions, showUsers]
+const settings = await (await fetch('/page/settings.json')).json()
+let shown = Promise.resolve()
+let wasSignedIn = false
+
+async function showAll () {
+  const token = await client.accessToken()
+  document.body.className = token ? 'signed-in' : 'signed-out'
+  const claims = showToken(token)
+  // A session may end in another tab, or on another device.
+  if (wasSignedIn && !token) find('#ended').hidden = false
+  if (token) find('#ended').hidden = true
+  wasSignedIn = Boolean(token)
+  await Promise.all(panels.map(async panel => panel({ ...context, claims })))
+}
+
+/** Shows the newest state, after everything that is being shown. */
+async function show () {
+  shown = shown.then(async () => run(find('#page-output'), showAll))
+  return shown
+}
+
+const client = createClient({ onChange: (change) => {
+  showRefresh(change)
+  void show()
+} })
+/** As the role user, also for a user whose default role is another one. */
+async function asUser (query, variables) {
+  const token = await client.accessToken()
+  const isUser = token && claimsOf(token)['x-hasura-allowed-roles'].includes('user')
+  return client.request(query, variables, isUser ? { 'x-hasura-role': 'user' } : {})
+}
+const context = { client, callers: createCallers(client, settings), asUser, show }
+
+prepareAccount(context)
+prepareRows(context)
+prepareCopying()
+find('#refresh').onclick = async () => run(find('#refresh-output'), async () => client.refresh())
+// A mailed link may have changed something in another tab.
+document.onvisibilitychange = () => { if (!document.hidden) void show() }
+watchInbox(client)
+void show()

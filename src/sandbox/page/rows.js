@@ -1,0 +1,57 @@
+import { call } from './callers.js'
+import { find, make } from './dom.js'
+
+const query = '{ user { id email } }'
+const shellQuote = text => `'${text.replaceAll('\'', '\'\\\'\'')}'`
+
+function asCurl (headers) {
+  const options = Object.entries(headers).map(([name, value]) => ` \\\n  -H ${shellQuote(`${name}: ${value}`)}`).join('')
+  return `curl -s ${location.origin}/v1/graphql${options} \\\n  -d ${shellQuote(JSON.stringify({ query }))}`
+}
+
+function asFetch (headers) {
+  const options = {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ query })
+  }
+  return `const response = await fetch('${location.origin}/v1/graphql', ${JSON.stringify(options, null, 2)})\nconsole.log(await response.text())`
+}
+
+const explanations = {
+  you: 'With your access token. The permission of your role decides which rows there are.',
+  anonymous: 'Without a token. The role anonymous may only call actions, so for it there is no field user.',
+  administrator: 'With the admin secret or the role admin. No permission applies: never from a browser in production.'
+}
+const missing = {
+  you: 'Log in first.',
+  administrator: 'HASURA_GRAPHQL_ADMIN_SECRET is your own, and this page does not know it. Log in as a user with the role admin.'
+}
+
+let caller = 'you'
+
+async function showRowsOf ({ callers }) {
+  const headers = await callers[caller]()
+  for (const button of document.querySelectorAll('#callers button')) button.ariaPressed = String(button.value === caller)
+  find('#caller-explanation').textContent = headers ? explanations[caller] : missing[caller]
+  find('#rows-result').hidden = !headers
+  if (!headers) return
+  find('#curl').textContent = asCurl(headers)
+  find('#fetch').textContent = asFetch(headers)
+  const { data, errors } = await call(headers, query)
+  find('#rows-answer').textContent = JSON.stringify(errors ? { errors } : data, null, 2)
+}
+
+/** The buttons that choose the caller. */
+export function prepareRows (context) {
+  find('#callers').append(...Object.keys(explanations).map((name) => {
+    const button = make('button', { type: 'button', value: name }, `As ${name}`)
+    button.onclick = async () => {
+      caller = name
+      await showRowsOf(context)
+    }
+    return button
+  }))
+}
+
+export const showRows = showRowsOf

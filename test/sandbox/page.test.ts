@@ -1,0 +1,202 @@
+import { execFile } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
+import { promisify } from 'node:util'
+import type { Browser, Page, Route } from 'playwright-core'
+import t from 'tap'
+import type { Test } from 'tap'
+import { noBrowser, openBrowser } from '../support/browser.ts'
+import { request, sandbox } from '../support/sandbox.ts'
+import { password, tokenSecret } from '../support/sessions.ts'
+
+const run = promisify(execFile)
+const adminSecret = 'development-admin-secret'
+
+/** A sandbox with the public admin secret, as `npm run sandbox` starts it, and a browser. */
+async function start (t: Test, env: Record<string, string> = {}) {
+  const running = await sandbox(t, { env: { HASURA_GRAPHQL_ADMIN_SECRET: adminSecret, ...tokenSecret, ...env } })
+  const browser = await openBrowser(t)
+  return { ...running, browser, device: async () => openDevice(t, browser, running.hasuraUrl) }
+}
+
+/** A tab in a browser profile of its own. The test fails if the page does what it may not do. */
+async function openDevice (t: Test, browser: Browser, url: string, { userAgent = '', hasClock = false } = {}): Promise<Page> {
+  const context = await browser.newContext(userAgent === '' ? {} : { userAgent })
+  context.setDefaultTimeout(0)
+  if (hasClock) await context.clock.install()
+  context.on('weberror', (error) => { t.fail(String(error.error())) })
+  context.on('console', (message) => { if (/Content Security|Trusted Type/.test(message.text())) t.fail(message.text()) })
+  await context.route(other => other.origin !== url, async (route) => {
+    t.fail(`requests ${route.request().url()}`)
+    await route.abort()
+  })
+  const page = await context.newPage()
+  await page.goto(url)
+  return page
+}
+
+async function signIn (page: Page, email: string, button: 'Log in' | 'Sign up' = 'Sign up'): Promise<void> {
+  await page.locator('#login').getByLabel('Email').fill(email)
+  await page.locator('#login').getByLabel('Password').fill(password)
+  await page.getByRole('button', { name: button, exact: true }).click()
+  await page.getByText(`Signed in as ${email}`).waitFor()
+}
+
+const tokenOf = async (page: Page): Promise<string> => String(await page.locator('#raw-token').textContent())
+
+/** Waits until the page shows another token than this one. */
+async function nextToken (page: Page, token: string): Promise<string> {
+  await page.waitForFunction(token => ![token, ''].includes(String(document.querySelector('#raw-token')?.textContent)), token)
+  return tokenOf(page)
+}
+
+t.test('the page at /', { skip: noBrowser }, async (t) => {
+  const { hasuraUrl, browser, device } = await start(t)
+
+  t.test('a new user sees the token, their row and requests that work when they are pasted', async (t) => {
+    const page = await device()
+    await signIn(page, 'ann@test.com')
+    await page.getByRole('row', { name: 'x-hasura-default-role user' }).waitFor()
+    await page.locator('#rows-answer').getByText('"email": "ann@test.com"').waitFor()
+    const curl = String(await page.locator('#curl').textContent())
+    const fetching = String(await page.locator('#fetch').textContent())
+    for (const [file, ...args] of [['bash', '-c', curl], [process.execPath, '--input-type=module', '-e', fetching]] as const) {
+      const { stdout } = await run(file, args)
+      t.match(stdout, '"email":"ann@test.com"')
+    }
+    await page.getByRole('button', { name: 'As anonymous' }).click()
+    await page.locator('#rows-answer').getByText('field \'user\' not found').waitFor()
+    await page.getByRole('button', { name: 'As administrator' }).click()
+    await page.locator('#rows-answer').getByText('admin@site.com').waitFor()
+    await page.getByRole('button', { name: 'Log out', exact: true }).click()
+    await page.getByText('You are signed out').waitFor()
+    await page.reload()
+    await page.getByRole('button', { name: 'Log in' }).waitFor()
+  })
+
+  t.test('the keyboard is enough to log in, and an error says why not', async () => {
+    const page = await device()
+    await page.locator('#login').getByLabel('Email').focus()
+    await page.keyboard.type('admin@site.com')
+    await page.keyboard.press('Tab')
+    await page.keyboard.type('not-this-one')
+    await page.keyboard.press('Enter')
+    await page.getByText('Invalid credentials (invalid-credentials)').waitFor()
+    await page.keyboard.press('Control+A')
+    await page.keyboard.type('admin-password-for-development')
+    await page.keyboard.press('Enter')
+    await page.getByText('Signed in as admin@site.com').waitFor()
+  })
+
+  t.test('two tabs that refresh at once send one request and show the same token', async (t) => {
+    const first = await device()
+    await signIn(first, 'tabs@test.com')
+    const context = first.context()
+    const second = await context.newPage()
+    await second.clock.install()
+    await second.goto(hasuraUrl)
+    const before = await nextToken(second, '')
+    await second.clock.pauseAt(Date.now() + 60_000)
+    const held: Route[] = []
+    const arrivals = new EventEmitter()
+    await context.route(`${hasuraUrl}/v1/graphql`, async (route) => {
+      if (route.request().postData()?.includes('Refresh(') !== true) return route.continue()
+      held.push(route)
+      arrivals.emit('refresh')
+    })
+    const arrival = once(arrivals, 'refresh')
+    await first.getByRole('button', { name: 'Refresh now' }).click()
+    await arrival
+    await second.getByRole('button', { name: 'Refresh now' }).click()
+    // A later request for the same lock is refused, so that of the second tab was, too.
+    t.equal(await second.evaluate('navigator.locks.request("session", { ifAvailable: true }, lock => lock === null)'), true)
+    await held[0]?.continue()
+    t.equal(await nextToken(second, before), await nextToken(first, before))
+    t.equal(held.length, 1)
+    await second.getByText(/Received at .* by another tab/).waitFor()
+    await context.unroute(`${hasuraUrl}/v1/graphql`)
+
+    await second.getByRole('button', { name: 'Log out', exact: true }).click()
+    await first.getByText('You are signed out').waitFor()
+  })
+
+  t.test('the page refreshes the token before it expires', async (t) => {
+    const page = await openDevice(t, browser, hasuraUrl, { hasClock: true })
+    await signIn(page, 'timer@test.com')
+    const token = await tokenOf(page)
+    await page.clock.fastForward('14:00')
+    t.not(await nextToken(page, token), token)
+  })
+
+  t.test('a session that another device ends is over at the next refresh', async (t) => {
+    const laptop = await device()
+    const phone = await openDevice(t, browser, hasuraUrl, { userAgent: '<b>phone</b>' })
+    await signIn(laptop, 'devices@test.com')
+    await signIn(phone, 'devices@test.com', 'Log in')
+    await laptop.reload()
+    const own = laptop.locator('#sessions tr', { hasText: 'this one' })
+    await own.getByText('Chrome on Linux').waitFor()
+    const other = laptop.locator('#sessions tr', { hasText: '<b>phone</b>' })
+    await other.getByRole('button', { name: 'End' }).click()
+    await other.getByText('ended: revoked').waitFor()
+    await phone.getByRole('button', { name: 'Refresh now' }).click()
+    await phone.getByText('You are signed out').waitFor()
+    await laptop.getByRole('button', { name: 'Refresh now' }).click()
+    await own.getByText('until').waitFor()
+  })
+
+  t.test('an administrator grants a role and disables a user', async () => {
+    const page = await device()
+    await signIn(page, 'user@test.com')
+    const row = page.locator('#users tr', { hasText: 'user@test.com' })
+    await row.getByRole('button', { name: 'Grant the role admin to user@test.com' }).click()
+    await row.getByRole('button', { name: 'Take the role admin from user@test.com' }).waitFor()
+    await page.getByRole('button', { name: 'Refresh now' }).click()
+    await page.getByRole('row', { name: 'x-hasura-allowed-roles user, admin' }).waitFor()
+    await row.getByRole('button', { name: 'Disable' }).click()
+    await row.getByText('disabled').waitFor()
+    await page.getByRole('button', { name: 'Refresh now' }).click()
+    await page.getByText('You are signed out').waitFor()
+  })
+
+  t.test('a new password gives this browser a new session', async (t) => {
+    const page = await device()
+    await signIn(page, 'password@test.com')
+    const token = await tokenOf(page)
+    const form = page.locator('#change-password')
+    await page.getByText('Change password').first().click()
+    await form.getByLabel('Current password').fill(password)
+    await form.getByLabel('New password').fill('another-password')
+    await form.getByRole('button').click()
+    await form.getByText('Changed.').waitFor()
+    t.not(await nextToken(page, token), token)
+    await page.locator('#sessions tr', { hasText: 'ended: password-changed' }).waitFor()
+  })
+})
+
+t.test('an expired token that the page believes to be valid is replaced, and the request repeated', { skip: noBrowser }, async (t) => {
+  const { hasuraUrl, browser } = await start(t, { ACCESS_TOKEN_TTL_SECONDS: '1' })
+  const page = await openDevice(t, browser, hasuraUrl, { hasClock: true })
+  // Its clock stands still, so it never notices.
+  await page.clock.pauseAt(Date.now() + 60_000)
+  await signIn(page, 'late@test.com')
+  const authorization = `Bearer ${await tokenOf(page)}`
+  let answer = ''
+  while (!answer.includes('JWTExpired')) {
+    answer = JSON.stringify(await request(hasuraUrl, '{ user { id } }', { headers: { authorization } }))
+  }
+  const form = page.locator('#change-password')
+  await page.getByText('Change password').first().click()
+  await form.getByLabel('Current password').fill(password)
+  await form.getByLabel('New password').fill('another-password')
+  await form.getByRole('button').click()
+  await form.getByText('Changed.').waitFor()
+})
+
+t.test('the page never gets an admin secret of yours', async (t) => {
+  const { hasuraUrl } = await sandbox(t, { env: { ...tokenSecret, HASURA_GRAPHQL_ADMIN_SECRET: 'secret-of-mine' } })
+  const response = await fetch(`${hasuraUrl}/page/settings.json`, { headers: { origin: 'https://elsewhere.test' } })
+  t.strictSame(await response.json(), { adminSecret: null })
+  t.equal(response.headers.get('access-control-allow-origin'), null)
+  const page = await fetch(hasuraUrl)
+  t.match(page.headers.get('content-security-policy'), /^default-src 'none'; script-src 'self'; .*frame-ancestors 'none'/)
+})

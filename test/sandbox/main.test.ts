@@ -1,26 +1,22 @@
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import t from 'tap'
 import type { Test } from 'tap'
 import { databaseSettings, onEachDatabase } from '../support/databases.ts'
 import { dataFolder } from '../support/folders.ts'
 import { noServer } from '../support/postgres.ts'
-import { compiled } from '../support/process.ts'
+import { compiled, start } from '../support/process.ts'
 import { sandbox } from '../support/sandbox.ts'
 
 const shell = promisify(execFile)
 
 /** Runs the sandbox as a process. `printed` resolves when it has printed the commands to try, or has ended. */
 function run (t: Test, env: Record<string, string>) {
-  const child = spawn(process.execPath, [compiled('src/sandbox/main.ts')], {
-    env: { PATH: process.env['PATH'], SANDBOX_PORT: '0', PORT: '0', ...env }
-  })
-  t.teardown(() => child.kill('SIGKILL'))
+  const { child, stderr } = start(t, { SANDBOX_PORT: '0', PORT: '0', ...env }, '.', [compiled('src/sandbox/main.ts')])
   let output = ''
   const printed = new Promise<string>((resolve) => {
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
@@ -30,7 +26,7 @@ function run (t: Test, env: Record<string, string>) {
     child.once('close', () => { resolve(output) })
   })
   const ended = once(child, 'close').then(([code, signal]: unknown[]) => code ?? signal)
-  return { child, printed, ended, errors: text(child.stderr) }
+  return { child, printed, ended, errors: stderr }
 }
 
 /** The commands to paste. Each is one line. */

@@ -33,7 +33,8 @@ function preparedDatabases (): string {
   for (const file of inputs.flatMap(filesOf)) digest.update(file).update(readFileSync(file))
   const folder = resolve('build/databases', digest.digest('hex').slice(0, 16))
   if (existsSync(folder)) return folder
-  const { status } = spawnSync(process.execPath, [resolve('build/test/support/prepare.js'), folder], { stdio: ['ignore', 2, 2] })
+  const args = [...process.execArgv, resolve('build/test/support/prepare.js'), folder]
+  const { status } = spawnSync(process.execPath, args, { stdio: ['ignore', 2, 2] })
   if (status !== 0) throw new Error('the database for the tests cannot be prepared')
   return folder
 }

@@ -10,6 +10,12 @@ export function compiled (source: string): string {
   return resolve('build', source.replace(/\.ts$/, '.js'))
 }
 
+/**
+ * V8's options for the tests and the processes that they start: only its fast compilers, for JavaScript and for
+ * WebAssembly. A test does too little work to repay optimized code.
+ */
+export const v8Options = ['--no-opt', '--liftoff-only']
+
 /** The environment of a process that a test starts: only `env`, and where its coverage goes if that is measured. */
 function environment (env: Record<string, string>): Record<string, string> {
   const { PATH = '', NODE_V8_COVERAGE } = process.env
@@ -20,7 +26,7 @@ function environment (env: Record<string, string>): Record<string, string> {
 export function start (
   t: Test, env: Record<string, string>, cwd = temporaryFolder(t), args = [compiled('src/server.ts')]
 ) {
-  const child = spawn(process.execPath, args, { cwd, env: environment(env), stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...v8Options, ...args], { cwd, env: environment(env), stdio: ['ignore', 'pipe', 'pipe'] })
   t.teardown(() => child.kill('SIGKILL'))
   return { child, cwd, stderr: text(child.stderr) }
 }

@@ -9,7 +9,7 @@ import { join, normalize } from 'node:path'
 import { TapConfig } from '@tapjs/config'
 import { report } from '@tapjs/reporter'
 import t from 'tap'
-import { compiled } from './process.ts'
+import { compiled, v8Options } from './process.ts'
 
 const timesFile = 'build/test-times.json'
 
@@ -37,8 +37,8 @@ t.plan(files.length)
 const timeout = config.get('timeout') * 1000
 await Promise.all(files.map(async (file) => {
   // tap puts its module hooks into NODE_OPTIONS.
-  const args = ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps', compiled(file), ...config.get('test-arg')]
-  const result = await t.spawn('env', args, { buffered: t.jobs > 1, timeout, stdio: isRaw ? 'inherit' : 'pipe' }, file)
+  const command = [process.execPath, ...v8Options, '--enable-source-maps', compiled(file), ...config.get('test-arg')]
+  const result = await t.spawn('env', ['-u', 'NODE_OPTIONS', ...command], { buffered: t.jobs > 1, timeout, stdio: isRaw ? 'inherit' : 'pipe' }, file)
   if (result?.time) times[file] = Math.round(result.time)
 }))
 mkdirSync('build', { recursive: true })

@@ -138,7 +138,7 @@ function callers (url: string, count: number) {
   }
 }
 
-t.test('if Hasura goes away and comes back under load, every attempt is answered and logins succeed again', async (t) => {
+t.test('if Hasura stops and starts again under load, every attempt is answered and logins succeed again', async (t) => {
   const open = async (port = 0) => {
     const server = createServer(answer(found)).listen(port, '127.0.0.1')
     await once(server, 'listening')
@@ -164,7 +164,7 @@ t.test('if Hasura goes away and comes back under load, every attempt is answered
   t.strictSame([...new Set(later.outcomes)], [200])
 })
 
-t.test('if Redis goes away and comes back under load, every attempt is answered and counted', { skip }, async (t) => {
+t.test('if Redis stops and starts again under load, every attempt is answered and counted', { skip }, async (t) => {
   const { url, port, child } = await redis(t)
   const hasura = await serverOf(t, answer(found))
   const limit = 20

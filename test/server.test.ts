@@ -111,7 +111,7 @@ for (const signals of [['SIGTERM', 'SIGTERM'], ['SIGTERM', 'SIGINT']] as const) 
   })
 }
 
-t.test('a signal that arrives twice, as through npm, cuts nothing off', { buffered: true }, async (t) => {
+t.test('a signal that npm sends a second time does not cut requests off', { buffered: true }, async (t) => {
   const { hasura, waiting } = await slowHasura(t)
   // Less than a second passes, however slow the machine is.
   const script = 'performance.now = () => 0; process.on(\'SIGINT\', () => { console.log(\'a signal\') })'
@@ -218,7 +218,7 @@ t.test('a .env file that would be misread is reported in one line, and the exit 
   t.equal(await stderr, `.env ${problem}\n`)
 })
 
-t.test('each mistake of the operator is reported in one line, and the exit code is 1', { buffered: true }, async (t) => {
+t.test('each mistake of the operator causes one line, and exit code 1', { buffered: true }, async (t) => {
   const blocker = createServer().listen(0, '127.0.0.1')
   await once(blocker, 'listening')
   t.teardown(() => blocker.close())

@@ -129,7 +129,7 @@ t.test('if the user keeps changing, the second attempt is the last', async (t) =
   }
 })
 
-t.test('an unreadable stored hash is a wrong password, and the log has the reason', async (t) => {
+t.test('an unreadable stored hash counts as a wrong password, and the log has the reason', async (t) => {
   const { status, body, operations, log } = await changeOf(t, tokenSecret, { password: 'legacy' }, updated(1))
   t.strictSame({ status, body }, invalid)
   t.strictSame(operations, ['FindUser'])

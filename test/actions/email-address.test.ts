@@ -43,7 +43,7 @@ t.test('a sign-up mails a link that verifies the email once', async (t) => {
   t.equal(await verifyEmail(token, { token: access }), 'invalid-token')
 })
 
-t.test('until then UNVERIFIED_ROLE is the only role, which may do what a user may; the next refresh has the real ones', async (t) => {
+t.test('until the email is verified, UNVERIFIED_ROLE is the only role, with the permissions of a user', async (t) => {
   const { token: access, refresh_token: first, session_id: id } = await join('bob@b.test')
   t.strictSame(rolesOf(access), ['unverified'])
   t.match(claimsOf(access), { 'x-hasura-default-role': 'unverified' })
@@ -93,7 +93,7 @@ t.test('SendVerification mails nothing to a verified email, or for an ended sess
   for (const email of ['verified@b.test', 'ended@b.test']) t.equal((await mailsTo(email)).length, 1, email)
 })
 
-t.test('a changed email replaces the old one once its link is used; all sessions end, and the old address is told', async (t) => {
+t.test('the link to a new email replaces the old one, ends all sessions and mails the old address', async (t) => {
   const { token: access } = await join('old@b.test')
   t.strictSame(await changeEmail('  New@B.test', { token: access }), { ok: true })
   const token = await tokenTo('new@b.test', subjects.change)
@@ -145,7 +145,7 @@ t.test('ChangeEmail refuses the email that the caller has, and malformed ones', 
   }
 })
 
-t.test('ChangeEmail mails one link a minute to a new email, whoever asks', async (t) => {
+t.test('ChangeEmail mails one link a minute to a new email, for all callers together', async (t) => {
   const one = await join('one@b.test')
   const two = await join('two@b.test')
   for (const { token } of [one, two, one]) t.strictSame(await changeEmail('wanted@b.test', { token }), { ok: true })
@@ -156,7 +156,7 @@ t.test('ChangeEmail mails one link a minute to a new email, whoever asks', async
   t.equal((await mailsTo('wanted@b.test')).length, 2)
 })
 
-t.test('a link that changes the email dies with the password, the email, and when the email is verified', async (t) => {
+t.test('a link that changes the email stops working when the password or the email changes, and when the email is verified', async (t) => {
   const changes: Record<string, object> = {
     password: { password: '$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$AAAA' },
     email: { email: 'moved-again@b.test' },

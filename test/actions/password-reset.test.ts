@@ -41,7 +41,7 @@ t.test('a verified email keeps the time at which it was verified', async (t) => 
   })
 })
 
-t.test('a link dies with the password, the email, and when the user is disabled or deleted', async (t) => {
+t.test('a link stops working when the password or the email changes, and when the user is disabled or deleted', async (t) => {
   const changes: Record<string, (email: string) => Promise<unknown>> = {
     password: async email => update(email, { password: '$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$AAAA' }),
     email: async email => update(email, { email: `other-${email}` }),
@@ -105,7 +105,7 @@ t.test('a malformed email is validation-failed', async (t) => {
 
 const mailOn = { ...tokenSecret, SMTP_URL: 'smtp://127.0.0.1:1', MAIL_FROM: 'from@b.test', APP_URL: 'https://app.test' }
 
-t.test('failures count per client address as logins, and requests as sign-ups, beyond which nobody is looked up', async (t) => {
+t.test('per client address, failures have the limit of logins, and requests that of sign-ups, beyond which there is no lookup', async (t) => {
   const { url, asked } = await hasuraOf(t, { UserByEmail: { data: { user: [] } } })
   const { inject } = await service(t, {
     ...mailOn,

@@ -126,7 +126,7 @@ t.test('a schema that lacks something that the operations use is reported in one
   }
 })
 
-t.test('without introspection, the operation that reads users decides', async (t) => {
+t.test('without introspection, readiness depends on the operation that reads users', async (t) => {
   const disabled = {
     message: 'field \'__type\' not found in type: \'query_root\'', extensions: { path: '$', code: 'validation-failed' }
   }

@@ -6,7 +6,7 @@ import Fastify from 'fastify'
 import t from 'tap'
 import callerGone from '../../src/http/caller-gone.ts'
 
-t.test('the signal is aborted when the caller disconnects, and not by an answer', async (t) => {
+t.test('the signal is aborted when the caller disconnects, but not after an answer', async (t) => {
   const fastify = Fastify()
   t.teardown(() => fastify.close())
   await fastify.register(callerGone)

@@ -97,7 +97,7 @@ t.test('without ACTION_SECRET anybody can send session variables, so they count 
   t.strictSame(asked, [])
 })
 
-t.test('the role that counts as nobody is the one that Hasura uses', async (t) => {
+t.test('session variables of Hasura\'s unauthorized role are not those of a signed-in user', async (t) => {
   const { url } = await hasuraOf(t, { FindUser: { data: { user: [{ id: 7 }] } } })
   const { inject } = await service(t, { ...tokenSecret, HASURA_GRAPHQL_ENDPOINT: url, HASURA_GRAPHQL_UNAUTHORIZED_ROLE: 'public' })
   for (const [role, status] of [['public', 401], ['anonymous', 200], ['user', 200]] as const) {

@@ -52,7 +52,7 @@ t.test('a shared secret is not published, and neither is a hash of it', async (t
   t.strictSame(JSON.parse(body), failure('not-found', 'There is nothing at this path'))
 })
 
-t.test('digests in the log depend on secrets, even if the JSON holds none', async (t) => {
+t.test('digests in the log depend on secrets, even if the JWT configuration contains none', async (t) => {
   const env = {
     HASURA_GRAPHQL_JWT_SECRET: JSON.stringify({ jwk_url: `http://auth:3000${path}` }), JWT_PRIVATE_KEY: privatePem(pairFor('ES256'))
   }

@@ -49,7 +49,7 @@ t.test('a token expires at the second', async (t) => {
   now = Date.parse('2026-01-01T00:00:00.900Z')
 })
 
-t.test('a token dies with the state that it is bound to, and only with that', async (t) => {
+t.test('a token stops working when the state that it is bound to changes, and only then', async (t) => {
   const changes: Record<string, Partial<Record<keyof typeof user, unknown>>> = {
     'another email': { email: 'bob@b.test' },
     'another hash': { password: '$argon2id$2' },

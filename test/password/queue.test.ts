@@ -110,7 +110,7 @@ t.test('while no hash runs, 1024 attempts may wait for Hasura, and those that th
   t.strictSame(outcomes, [true, true, ...Array.from({ length: 1022 }, () => 'overloaded')])
 })
 
-t.test('only the expected wait limits the hashes that wait', async (t) => {
+t.test('the expected wait is the only limit on waiting hashes', async (t) => {
   const { run, waiting } = queueOf(4, 60_000, 1)
   const { ends, job } = jobs()
   const all = Promise.all(Array.from({ length: 1100 }, async (_, index) => run(job(index))))

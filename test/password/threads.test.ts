@@ -91,7 +91,7 @@ t.test('calls that wait fail if the last thread ends and none can start', async 
   t.strictSame(fulfilled(await hashes(2)), [true, true])
 })
 
-t.test('without a free file descriptor calls wait for a thread that runs', async (t) => {
+t.test('if no file descriptor is free, calls wait for a thread that runs', async (t) => {
   const script = compiled('test/support/few-descriptors.ts')
   const child = spawn('bash', ['-c', 'ulimit -n 64 && exec "$@"', 'bash', process.execPath, script])
   const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])

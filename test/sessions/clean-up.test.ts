@@ -63,7 +63,7 @@ t.test('deletes what ended or expired more than seven days ago, and nothing else
   t.strictSame((await left()).map(({ id }) => id).sort(), [alive, ...kept.map(({ id }) => id)].sort())
 })
 
-t.test('asks for nothing without TOKEN_SECRET, and deletes nothing if nothing is stale', async (t) => {
+t.test('does nothing without TOKEN_SECRET, and deletes nothing if nothing is stale', async (t) => {
   holdIntervals(t)
   const { url, asked } = await hasuraOf(t, { StaleSessions: stale() })
   const without = await hasuraOf(t, {})

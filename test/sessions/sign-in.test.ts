@@ -13,7 +13,7 @@ const invalid = { status: 401, body: failure('invalid-credentials', 'Invalid cre
 const started = (rows: number) => ({ data: { update_user: { affected_rows: rows } } })
 const failed = (code: string, message: string) => ({ errors: [{ message, extensions: { code, path: '$' } }] })
 
-t.test('one call more with TOKEN_SECRET, and none without', async (t) => {
+t.test('with TOKEN_SECRET one more call, without it none', async (t) => {
   const table: Array<[object, string[], string[]]> = [
     [{}, ['UserByEmail'], ['token']],
     [tokenSecret, ['UserByEmail', 'StartSession'], ['expires_in', 'refresh_token', 'session_id', 'token']],
@@ -113,7 +113,7 @@ t.test('a disabled user gets no session', async (t) => {
   t.strictSame(asked.map(({ operation }) => operation), ['UserByEmail', 'UserByEmail'])
 })
 
-t.test('an error of Hasura is no wrong password, and sets no cookie', async (t) => {
+t.test('an error of Hasura does not count as a wrong password, and sets no cookie', async (t) => {
   const table: Array<[unknown, number]> = [
     [failed('constraint-violation', 'Uniqueness violation. duplicate key value violates unique constraint "user_session_pkey"'), 500],
     [failed('unexpected', 'no'), 500],

@@ -92,7 +92,7 @@ t.test('the plugin needs the configuration', async (t) => {
     { message: /dependency 'config' of plugin 'client-address' is not registered/ })
 })
 
-t.test('neither many headers nor repeated lines of the header hide the address', async (t) => {
+t.test('many headers, or the header several times, do not hide the address', async (t) => {
   const { url } = await hasuraOf(t, { UserByEmail: { data: { user: [] } } })
   const env = { HASURA_GRAPHQL_ENDPOINT: url, CLIENT_ADDRESS_HEADER: 'x-client-address', LOGIN_LIMIT_PER_ADDRESS: '2' }
   const { fastify } = await service(t, env)

@@ -38,7 +38,7 @@ t.test('the locks of processes that have ended are removed', async (t) => {
   t.strictSame(readdirSync(folder), [])
 })
 
-t.test('a lock with the id of this process from before a restart is taken over', async (t) => {
+t.test('a lock of an earlier process with the same id is taken over', async (t) => {
   const folder = temporaryFolder(t)
   const lock = join(folder, `lock.${process.pid}`)
   writeFileSync(lock, '')

@@ -4,7 +4,7 @@ import t from 'tap'
 import { ActionError, errorCodes } from '../src/errors.ts'
 import type { ErrorCode } from '../src/errors.ts'
 import { service } from './support/service.ts'
-import { mailSettings } from './support/smtp.ts'
+import { mailSettings } from './support/smtp-servers.ts'
 import { shapes, types } from './support/token-shapes.ts'
 
 const sources = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.test.ts'))

@@ -28,7 +28,6 @@ interface MailQueue<Job> {
 interface Entry<Job> {
   job: Job
   tries: number
-  abort: AbortController
   pause?: NodeJS.Timeout
 }
 
@@ -47,7 +46,7 @@ export const tryMs = 120_000
 /** A bounded queue whose jobs run in the background, a few at once. A job that fails runs again after a pause. */
 export function createMailQueue<Job> ({ run, isPermanent, onRetry, onGiveUp }: MailQueueOptions<Job>): MailQueue<Job> {
   const waiting: Array<Entry<Job>> = []
-  const running = new Set<Entry<Job>>()
+  const running = new Map<Entry<Job>, AbortController>()
   const paused = new Set<Entry<Job>>()
   let isClosing = false
   let onEmpty: (() => void) | undefined
@@ -57,16 +56,17 @@ export function createMailQueue<Job> ({ run, isPermanent, onRetry, onGiveUp }: M
   function startNext (): void {
     for (let entry = waiting[0]; entry !== undefined && running.size < concurrency; entry = waiting[0]) {
       waiting.shift()
-      running.add(entry)
       void tryOnce(entry)
     }
     if (length() === 0) onEmpty?.()
   }
 
   async function tryOnce (entry: Entry<Job>): Promise<void> {
-    const limit = setTimeout(() => { entry.abort.abort() }, tryMs).unref()
+    const abort = new AbortController()
+    running.set(entry, abort)
+    const limit = setTimeout(() => { abort.abort() }, tryMs).unref()
     try {
-      await run(entry.job, entry.abort.signal)
+      await run(entry.job, abort.signal)
     } catch (error) {
       // An abandoned job has been reported.
       if (running.has(entry)) handleFailure(entry, error)
@@ -83,7 +83,6 @@ export function createMailQueue<Job> ({ run, isPermanent, onRetry, onGiveUp }: M
       return
     }
     onRetry(entry.job, error)
-    entry.abort = new AbortController()
     entry.pause = setTimeout(() => { resume(entry) }, pause).unref()
     paused.add(entry)
   }
@@ -102,7 +101,7 @@ export function createMailQueue<Job> ({ run, isPermanent, onRetry, onGiveUp }: M
         onGiveUp(job, isClosing ? 'abandoned' : 'dropped')
         return
       }
-      waiting.push({ job, tries: 0, abort: new AbortController() })
+      waiting.push({ job, tries: 0 })
       // Takes none of the caller's time.
       setImmediate(startNext)
     },
@@ -112,12 +111,11 @@ export function createMailQueue<Job> ({ run, isPermanent, onRetry, onGiveUp }: M
       for (const entry of paused) resume(entry)
       startNext()
       const deadline = setTimeout(() => {
-        const left = [...running, ...waiting.splice(0)]
+        const left = [...running.keys(), ...waiting.splice(0)]
+        const tries = [...running.values()]
         running.clear()
-        for (const { job, abort } of left) {
-          onGiveUp(job, 'abandoned')
-          abort.abort()
-        }
+        for (const { job } of left) onGiveUp(job, 'abandoned')
+        for (const abort of tries) abort.abort()
         onEmpty?.()
       }, milliseconds)
       await empty

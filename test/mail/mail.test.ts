@@ -1,6 +1,6 @@
 import t from 'tap'
 import { service } from '../support/service.ts'
-import { mailCatcher } from '../support/smtp.ts'
+import { mailCatcher } from '../support/smtp-servers.ts'
 
 t.test('a mail arrives with its text, its HTML and its headers', async (t) => {
   const { settings, next } = await mailCatcher(t)

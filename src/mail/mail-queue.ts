@@ -38,7 +38,7 @@ export const concurrency = 5
 export const maxLength = 1000
 
 /** Milliseconds before each further try: together longer than a server restarts, and shorter than a token is valid. */
-export const pauses: readonly number[] = [5000, 30_000, 180_000, 600_000]
+export const pauses: readonly number[] = [10_000, 60_000, 300_000, 900_000]
 
 /** Milliseconds for one try. The timeouts of a connection do not notice a server that answers byte by byte. */
 export const tryMs = 120_000

@@ -133,7 +133,9 @@ async function mail (fastify: FastifyInstance): Promise<void> {
     },
     onGiveUp ({ mail }, reason, error) {
       mails.inc({ mail: mail?.name ?? 'lookup', outcome: reason })
-      log.error({ mail: mail?.name, reason, ...describe(error) }, 'a mail was given up')
+      // An address that does not exist is the user's mistake.
+      const level = reason === 'refused' ? 'warn' : 'error'
+      log[level]({ mail: mail?.name, reason, ...describe(error) }, 'a mail was given up')
     }
   })
   const { mails, retries } = createMetrics(fastify, queue.length)

@@ -20,7 +20,7 @@ function queueOf (t: Test) {
       tries.push({ job, signal, succeed: resolve, fail: reject })
     }),
     isPermanent: error => error === permanent,
-    onRetry: (job, error) => { events.push(`${job} again: ${String((error as Error).message)}`) },
+    onRetry: (job, error) => { events.push(`${job} again: ${(error as Error).message}`) },
     onGiveUp: (job, reason, error) => { events.push(`${job} ${reason}: ${String((error as Error | undefined)?.message)}`) }
   })
   return {
@@ -28,7 +28,7 @@ function queueOf (t: Test) {
     tries,
     events,
     /** The oldest try that has not ended. */
-    async next (): Promise<Try> {
+    next: async (): Promise<Try> => {
       await turn()
       const first = tries.shift()
       if (first === undefined) throw new Error('no job runs')

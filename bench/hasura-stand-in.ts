@@ -10,7 +10,7 @@ import { hash } from '@node-rs/argon2'
 import { password } from './users.ts'
 import type { Cost } from './users.ts'
 
-interface Operation { query: string, variables?: { email?: string } }
+interface Operation { query: string, variables?: { email?: string, where?: { id?: { _eq?: number } } } }
 
 const hashes: Record<string, string> = {
   known: await hash(password, JSON.parse(String(process.env['COST'])) as Cost),
@@ -18,11 +18,18 @@ const hashes: Record<string, string> = {
   unreadable: '$pbkdf2$unreadable'
 }
 
-function answer ({ query, variables: { email = '' } = {} }: Operation): object {
-  if (!query.includes('query UserByEmail')) return { errors: [{ message: 'The bench needs only UserByEmail' }] }
+const user = { default_role: 'user', disabled_at: null, email_verified_at: null, roles: [{ role: 'editor' }] }
+
+/** The users of `SendVerification`: with an id below a million, and unverified if it is even. */
+function findById (id = NaN): object[] {
+  return id < 1_000_000 && id % 2 === 0 ? [{ ...user, id, email: `${id}@bench.test`, password: hashes['cheap'] }] : []
+}
+
+function answer ({ query, variables: { email = '', where } = {} }: Operation): object {
+  if (query.includes('query FindUser')) return { data: { user: findById(where?.id?._eq) } }
+  if (!query.includes('query UserByEmail')) return { errors: [{ message: 'The bench needs no other operation' }] }
   const stored = hashes[email.split('-')[0] ?? '']
-  if (stored === undefined) return { data: { user: [] } }
-  return { data: { user: [{ id: 1, password: stored, default_role: 'user', disabled_at: null, roles: [{ role: 'editor' }] }] } }
+  return { data: { user: stored === undefined ? [] : [{ ...user, id: 1, email, password: stored }] } }
 }
 
 const server = createServer((request, response) => {

@@ -6,6 +6,7 @@ import { loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { loginCost } from './login-cost.ts'
 import { loginTiming } from './login-timing.ts'
+import { mailTiming } from './mail-timing.ts'
 import { refusals } from './refusals.ts'
 import { toMarkdown, writeResults } from './report.ts'
 import type { Context, Report } from './report.ts'
@@ -14,7 +15,8 @@ import { signing } from './signing.ts'
 import { sweep } from './sweep.ts'
 
 const benchmarks = new Map<string, (context: Context) => Promise<Report>>([
-  ['login-cost', loginCost], ['sweep', sweep], ['refusals', refusals], ['signing', signing], ['login-timing', loginTiming]
+  ['login-cost', loginCost], ['sweep', sweep], ['refusals', refusals], ['signing', signing], ['login-timing', loginTiming],
+  ['mail-timing', mailTiming]
 ])
 
 async function run (names: string[], isQuick: boolean): Promise<Report[]> {

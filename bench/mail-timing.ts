@@ -1,0 +1,54 @@
+import { catchMail } from '../src/sandbox/mail-catcher.ts'
+import { compareTimes } from './compare-times.ts'
+import type { Kind } from './compare-times.ts'
+import type { Context, Report } from './report.ts'
+import { startHasura, startService } from './servers.ts'
+
+/** One email or user per round, because of the limits of each recipient. */
+const kinds: Record<string, Kind[]> = {
+  RequestPasswordReset: [
+    { name: 'known email', body: (round: number) => ({ email: `known-${round}@bench.test` }) },
+    { name: 'unknown email', body: (round: number) => ({ email: `unknown-${round}@bench.test` }) },
+    { name: 'email beyond its limit', body: () => ({ email: 'known-limited@bench.test' }) }
+  ].map(({ name, body }) => ({ name, path: '/request-password-reset', body: round => ({ input: body(round) }) })),
+  // The stand-in knows the users below a million, and has verified the odd ones.
+  SendVerification: [
+    { name: 'unverified email', userId: (round: number) => 10_000 + 2 * round },
+    { name: 'verified email', userId: (round: number) => 10_001 + 2 * round },
+    { name: 'ended session', userId: (round: number) => 1_100_000 + round }
+  ].map(({ name, userId }) => ({
+    name,
+    path: '/send-verification',
+    body: round => ({ input: {}, session_variables: { 'x-hasura-role': 'user', 'x-hasura-user-id': String(userId(round)) } })
+  }))
+}
+
+/** Whether the time of an answer reveals if there is an account, or a mail. The mails go to a real SMTP server. */
+export async function mailTiming ({ isQuick, cost, progress }: Context): Promise<Report> {
+  const [warmUp, rounds] = isQuick ? [0, 5] : [50, 1000]
+  const catcher = await catchMail(() => { /* quiet */ })
+  const { url } = await startService(await startHasura(cost), cost, {
+    TOKEN_SECRET: 'token-secret-of-the-bench-of-32-characters',
+    SMTP_URL: catcher.url,
+    MAIL_FROM: 'bench@bench.test',
+    APP_URL: 'https://bench.test'
+  })
+  const rows: string[][] = []
+  const notes: string[] = []
+  let reveals = false
+  for (const [action, ofAction] of Object.entries(kinds)) {
+    progress(`${action}: ${rounds} rounds`)
+    const table = await compareTimes({ url, kinds: ofAction, rounds, warmUp, expected: '"ok":true' })
+    rows.push(...table.rows.map(([name, ...cells]) => [`${action}, ${String(name)}`, ...cells]))
+    notes.push(...table.notes)
+    reveals ||= table.differ
+  }
+  await catcher.close()
+  return {
+    title: 'The time of a request for mail',
+    columns: ['request', 'median', 'ratio'],
+    rows,
+    notes,
+    ...!isQuick && reveals && { failure: 'The time of a request for mail reveals whether a mail goes out' }
+  }
+}

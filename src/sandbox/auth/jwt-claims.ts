@@ -2,7 +2,7 @@ import { HasuraFault } from '../fault.ts'
 import { jsonType, typeMistake } from '../json.ts'
 import type { Json } from '../json.ts'
 import { lookUp } from './claims-path.ts'
-import type { JwtConfig, MappedClaim } from './jwt-config.ts'
+import type { ClaimsMap, JwtConfig } from './jwt-config.ts'
 
 export interface SessionClaims { allowedRoles: string[], defaultRole: string, variables: Record<string, string> }
 
@@ -41,12 +41,12 @@ function readClaims (claims: Json): SessionClaims {
 }
 
 /** Reads the claims of a `claims_map`: each is a literal, or a value at a path in the token. */
-function readMapped (payload: Json, map: Record<string, MappedClaim>): Json {
+function readMapped (payload: Json, map: ClaimsMap): Json {
   return Object.fromEntries(Object.entries(map).map(([claim, mapped]): [string, unknown] => {
     if (typeof mapped === 'string' || Array.isArray(mapped)) return [claim, mapped]
     const value = lookUp(mapped.path, payload) ?? mapped.default ?? undefined
     const isRole = claim === 'x-hasura-allowed-roles' || claim === 'x-hasura-default-role'
-    if (value === undefined && !isRole) invalidClaims(`JWT claim from claims_map, ${claim} not found`)
+    if (value === undefined && !isRole) invalidClaims(`JWT claim from claims_map, ${claim.toLowerCase()} not found`)
     return [claim, value]
   }))
 }

@@ -32,34 +32,46 @@ const stringOrUri = z.string().refine(isJwtStringOrUri, 'invalid URI')
 const role = z.string().min(1)
 
 /** A literal, or a path with a default for a missing claim. */
-function mapped<Schema extends z.ZodType> (schema: Schema) {
-  return z.union([schema, z.object({ path: z.string().transform(parsePath), default: schema.nullish() })])
+function mapped<Schema extends z.ZodType> (schema: Schema, error?: string) {
+  const path = z.object({ path: z.string().transform(parsePath), default: schema.nullish() })
+  return z.union([schema, path], { error: ({ input }) => (input === undefined ? error : undefined) })
 }
+
+/** The place where the client sends its token. */
+const place = z.object({
+  type: z.string().toLowerCase().pipe(
+    z.enum(['authorization', 'cookie', 'customheader'], 'expected \'type\' is \'Authorization\' or \'Cookie\' or \'CustomHeader\'')
+  ),
+  name: z.string().default('')
+}).refine(({ type, name }) => type === 'authorization' || name !== '', 'the header has no name')
+
+const claimsMap = z.object({
+  'x-hasura-allowed-roles': mapped(z.array(role), 'x-hasura-allowed-roles is expected but not found'),
+  'x-hasura-default-role': mapped(role, 'x-hasura-default-role is expected but not found')
+}).catchall(mapped(z.string()))
 
 const schema = z.strictObject({
   type: z.unknown().optional(),
-  key: z.string().nullish(),
-  jwk_url: z.url({ protocol: /^https?$/ }).nullish(),
-  claims_namespace: z.string().nullish(),
-  claims_namespace_path: z.string().nullish(),
-  claims_format: z.enum(['json', 'stringified_json']).nullish(),
-  claims_map: z.record(z.string(), z.unknown()).nullish(),
-  audience: z.union([stringOrUri, z.array(stringOrUri)]).nullish(),
-  issuer: stringOrUri.nullish(),
-  allowed_skew: z.int().nullish(),
-  header: z.object({ type: z.string(), name: z.string().optional() }).nullish()
+  key: z.string().optional(),
+  jwk_url: z.url({ protocol: /^https?$/ }).optional(),
+  claims_namespace: z.string().optional(),
+  claims_namespace_path: z.string().optional(),
+  claims_format: z.enum(['json', 'stringified_json']).optional(),
+  claims_map: claimsMap.optional(),
+  audience: z.union([stringOrUri, z.array(stringOrUri)]).optional(),
+  issuer: stringOrUri.optional(),
+  allowed_skew: z.int().default(0),
+  header: place.default({ type: 'authorization', name: '' })
 })
 
-export type MappedClaim = string | string[] | { path: Path, default?: string | string[] | null | undefined }
-
-/** The place where the client sends its token. */
-export interface TokenPlace { type: 'authorization' | 'cookie' | 'customheader', name: string }
+export type ClaimsMap = z.output<typeof claimsMap>
+export type TokenPlace = z.output<typeof place>
 
 export interface JwtConfig {
   keys: KeyObject[] | { url: string }
   namespace: { key: string } | { path: Path, text: string }
   isStringified: boolean
-  map: Record<string, MappedClaim> | undefined
+  map: ClaimsMap | undefined
   audience: string[] | undefined
   issuer: string | undefined
   skew: number
@@ -79,7 +91,8 @@ function readPem (pem: string): KeyObject {
   }
 }
 
-function readKey (type: unknown, key: string): KeyObject {
+function readKey (type: unknown, key: string | undefined): KeyObject {
+  if (key === undefined) throw new Error('HASURA_GRAPHQL_JWT_SECRET: key and jwk_url both cannot be empty')
   const bytes = minimumHmacBytes[String(type)]
   if (bytes === undefined) {
     if (asymmetric.includes(String(type))) return readPem(key)
@@ -87,29 +100,6 @@ function readKey (type: unknown, key: string): KeyObject {
   }
   if (Buffer.byteLength(key) >= bytes) return createSecretKey(key, 'utf8')
   throw new Error(`Invalid JWK: Key size too small; should be atleast ${bytes} characters`)
-}
-
-function readMap (map: Record<string, unknown>): Record<string, MappedClaim> {
-  const roles = { 'x-hasura-allowed-roles': mapped(z.array(role)), 'x-hasura-default-role': mapped(role) }
-  for (const claim of Object.keys(roles)) {
-    if (map[claim] === undefined) throw new Error(`${claim} is expected but not found`)
-  }
-  const schemas: Record<string, z.ZodType<MappedClaim>> = roles
-  return Object.fromEntries(Object.entries(map).map(([name, value]) => {
-    const claim = name.toLowerCase()
-    return [claim, (schemas[claim] ?? mapped(z.string())).parse(value)]
-  }))
-}
-
-function readPlace (header: { type: string, name?: string | undefined } | null | undefined): TokenPlace {
-  const { type = 'Authorization', name } = header ?? {}
-  const kind = type.toLowerCase()
-  if (kind === 'authorization') return { type: kind, name: kind }
-  if (kind !== 'cookie' && kind !== 'customheader') {
-    throw new Error('expected \'type\' is \'Authorization\' or \'Cookie\' or \'CustomHeader\'')
-  }
-  if (name === undefined) throw new Error('HASURA_GRAPHQL_JWT_SECRET: the header has no name')
-  return { type: kind, name }
 }
 
 function parse (text: string): z.infer<typeof schema> {
@@ -120,7 +110,9 @@ function parse (text: string): z.infer<typeof schema> {
     // The parser's message would quote the secret.
   }
   if (typeof config !== 'object' || config === null) throw new Error('HASURA_GRAPHQL_JWT_SECRET is not a JSON object')
-  const { data, error } = schema.safeParse(config)
+  // Hasura treats null like a missing key.
+  const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== null))
+  const { data, error } = schema.safeParse(given)
   if (data !== undefined) return data
   const [issue] = error.issues
   if (issue?.code === 'unrecognized_keys') {
@@ -136,20 +128,19 @@ function parse (text: string): z.infer<typeof schema> {
  */
 export function parseJwtConfig (text: string): JwtConfig {
   const config = parse(text)
-  const { key, jwk_url: url, claims_namespace: namespace, claims_namespace_path: path, claims_map: map } = config
-  const both = path != null && namespace != null
+  const { key, jwk_url: url, claims_namespace: namespace, claims_namespace_path: path, audience } = config
+  const both = path !== undefined && namespace !== undefined
   if (both) throw new Error('claims_namespace and claims_namespace_path both cannot be set')
-  if (key == null && url == null) throw new Error('HASURA_GRAPHQL_JWT_SECRET: key and jwk_url both cannot be empty')
-  if (key != null && url != null) throw new Error('HASURA_GRAPHQL_JWT_SECRET: key, jwk_url both cannot be present')
+  if (key !== undefined && url !== undefined) throw new Error('HASURA_GRAPHQL_JWT_SECRET: key, jwk_url both cannot be present')
   return {
-    keys: url == null ? [readKey(config.type, String(key))] : { url },
-    namespace: path == null ? { key: namespace ?? 'https://hasura.io/jwt/claims' } : { path: parsePath(path), text: path },
+    keys: url === undefined ? [readKey(config.type, key)] : { url },
+    namespace: path === undefined ? { key: namespace ?? 'https://hasura.io/jwt/claims' } : { path: parsePath(path), text: path },
     isStringified: config.claims_format === 'stringified_json',
-    map: map == null ? undefined : readMap(map),
-    audience: config.audience == null ? undefined : [config.audience].flat(),
-    issuer: config.issuer ?? undefined,
+    map: config.claims_map,
+    audience: audience === undefined ? undefined : [audience].flat(),
+    issuer: config.issuer,
     // hs-jose, Hasura's library, ignores the sign.
-    skew: Math.abs(config.allowed_skew ?? 0),
-    place: readPlace(config.header)
+    skew: Math.abs(config.allowed_skew),
+    place: config.header
   }
 }

@@ -12,9 +12,6 @@ import { readColumn, readLimit, readOffset, readScalar } from './scalars.ts'
 /** The request whose input is read. */
 export interface InputContext { schema: GraphQLSchema, variables: Variables }
 
-/** Checks a value and turns it into JSON. */
-type Reader = (given: Given, path: string, context: InputContext) => unknown
-
 type Definition = Pick<GraphQLArgument | GraphQLInputField, 'name' | 'type' | 'defaultValue' | 'astNode'>
 
 /** GraphQL specification, section 5.8.5: a nullable variable fits a non-null place if one of them has a default. */
@@ -33,65 +30,55 @@ function resolveVariable (
 }
 
 /** Reads a list; a single value is a list of one. */
-function listOf (item: GraphQLInputType, read: Reader): Reader {
-  return (given, path, context) => {
-    if (isNull(given)) throw invalidInput('expected a list, but found null', path)
-    return (elementsOf(given) ?? [given]).map((element, index) => {
-      const at = `${path}[${index}]`
-      const resolved = resolveVariable(element, item, false, at, context)
-      return isNull(resolved) && !isNonNullType(item) ? null : read(resolved, at, context)
-    })
-  }
+function readList (given: Given, item: GraphQLInputType, hints: Hints, path: string, context: InputContext): unknown[] {
+  if (isNull(given)) throw invalidInput('expected a list, but found null', path)
+  return (elementsOf(given) ?? [given]).map((element, index) => {
+    const at = `${path}[${index}]`
+    const resolved = resolveVariable(element, item, false, at, context)
+    return isNull(resolved) && !isNonNullType(item) ? null : readValue(resolved, item, hints, at, context)
+  })
 }
 
-function objectOf (type: GraphQLInputObjectType): Reader {
-  return (given, path, context) => {
-    const fields = fieldsOf(given)
-    if (fields === undefined) throw mismatch(given, 'an object', type.name, path)
-    const definitions = type.getFields()
-    const unknown = [...fields.keys()].find(name => !Object.hasOwn(definitions, name))
-    if (unknown !== undefined) throw invalidInput(`field '${unknown}' not found in type: '${type.name}'`, `${path}.${unknown}`)
-    return readFields(Object.values(definitions), fields, path, context)
-  }
+function readObject (given: Given, type: GraphQLInputObjectType, path: string, context: InputContext): Json {
+  const fields = fieldsOf(given)
+  if (fields === undefined) throw mismatch(given, 'an object', type.name, path)
+  const definitions = type.getFields()
+  const unknown = [...fields.keys()].find(name => !Object.hasOwn(definitions, name))
+  if (unknown !== undefined) throw invalidInput(`field '${unknown}' not found in type: '${type.name}'`, `${path}.${unknown}`)
+  return readFields(Object.values(definitions), fields, path, context)
 }
 
-function enumOf (type: GraphQLEnumType): Reader {
-  return (given, path) => {
-    const isName = given.kind === Kind.ENUM || (given.kind === 'JSON' && typeof given.value === 'string')
-    if (!isName) throw mismatch(given, 'an enum value', type.name, path)
-    if (type.getValue(String(given.value))) return given.value
-    const names = type.getValues().map(({ name }) => `'${name}'`).join(', ')
-    throw invalidInput(
-      `expected one of the values [${names}] for type '${type.name}', but found '${String(given.value)}'`, path
-    )
-  }
-}
-
-function readerOf (type: GraphQLInputType): Reader {
-  const nullable = getNullableType(type)
-  if (isListType(nullable)) return listOf(nullable.ofType, readerOf(nullable.ofType))
-  if (isInputObjectType(nullable)) return objectOf(nullable)
-  if (isEnumType(nullable)) return enumOf(nullable)
-  return (given, path, { variables }) => readScalar(nullable.name, given, path, variables)
+function readEnum (given: Given, type: GraphQLEnumType, path: string): string {
+  const isName = given.kind === Kind.ENUM || (given.kind === 'JSON' && typeof given.value === 'string')
+  if (!isName) throw mismatch(given, 'an enum value', type.name, path)
+  const name = String(given.value)
+  if (type.getValue(name)) return name
+  const names = type.getValues().map(({ name }) => `'${name}'`).join(', ')
+  throw invalidInput(`expected one of the values [${names}] for type '${type.name}', but found '${name}'`, path)
 }
 
 /** The directives of a definition in our SDL, by name, with their argument. */
-function hintsOf ({ astNode }: Definition): Map<string, string> {
+type Hints = Map<string, string>
+
+function hintsOf ({ astNode }: Definition): Hints {
   return new Map(astNode?.directives?.map(({ name, arguments: [argument] = [] }) => (
     [name.value, argument?.value.kind === Kind.STRING ? argument.value.value : '']
   )))
 }
 
-/** Chooses how a value is read: by its type, unless a directive says otherwise. */
-function chooseReader (type: GraphQLInputType, hints: Map<string, string>): Reader {
-  if (hints.has('limit')) return readLimit
-  if (hints.has('offset')) return readOffset
-  const column = hints.get('column') ?? hints.get('columns')
-  if (column === undefined) return readerOf(type)
-  const { name } = getNamedType(type)
-  const read: Reader = (given, path, { variables }) => readColumn(column, name, given, path, variables)
+/** Checks a value and turns it into JSON. Its type says how, unless a directive says otherwise. */
+function readValue (given: Given, type: GraphQLInputType, hints: Hints, path: string, context: InputContext): unknown {
+  if (hints.has('limit')) return readLimit(given, path)
+  if (hints.has('offset')) return readOffset(given, path)
   const nullable = getNullableType(type)
-  return hints.has('columns') && isListType(nullable) ? listOf(nullable.ofType, read) : read
+  const column = hints.get('column')
+  if (column !== undefined) return readColumn(column, getNamedType(type).name, given, path, context.variables)
+  const columns = hints.get('columns')
+  const hintsOfItem: Hints = new Map(columns === undefined ? [] : [['column', columns]])
+  if (isListType(nullable)) return readList(given, nullable.ofType, hintsOfItem, path, context)
+  if (isInputObjectType(nullable)) return readObject(given, nullable, path, context)
+  if (isEnumType(nullable)) return readEnum(given, nullable, path)
+  return readScalar(nullable.name, given, path, context.variables)
 }
 
 /**
@@ -115,7 +102,7 @@ export function readFields (
     const hints = hintsOf(definition)
     const acceptsNull = !isNonNullType(type) && !hints.has('notNull')
     const resolved = resolveVariable(given, type, defaultValue !== undefined, at, context)
-    read[name] = isNull(resolved) && acceptsNull ? null : chooseReader(type, hints)(resolved, at, context)
+    read[name] = isNull(resolved) && acceptsNull ? null : readValue(resolved, type, hints, at, context)
   }
   return read
 }

@@ -158,6 +158,47 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     await page.getByText('You are signed out').waitFor()
   })
 
+  t.test('a forgotten password is replaced with the link in the mail', async () => {
+    const page = await device()
+    await signIn(page, 'forgetful@test.com')
+    await page.getByRole('button', { name: 'Log out', exact: true }).click()
+    await page.getByText('Forgotten password').click()
+    await page.locator('#forgotten').getByLabel('Email').fill('forgetful@test.com')
+    await page.getByRole('button', { name: 'Mail me a link' }).click()
+    const mail = page.locator('.mail', { hasText: 'forgetful@test.com' }).first()
+    await mail.getByText('Open /reset-password').waitFor({ state: 'attached' })
+    await mail.locator('summary').click()
+    await mail.frameLocator('iframe').getByRole('link').waitFor()
+    const opened = page.waitForEvent('popup')
+    await mail.getByText('Open /reset-password').click()
+    const popup = await opened
+    await popup.getByLabel('New password').fill('another-password')
+    await popup.getByRole('button').click()
+    await popup.getByText('Your password is changed').waitFor()
+    await page.locator('#login').getByLabel('Email').fill('forgetful@test.com')
+    await page.locator('#login').getByLabel('Password').fill('another-password')
+    await page.getByRole('button', { name: 'Log in' }).click()
+    await page.getByText('Signed in as forgetful@test.com').waitFor()
+  })
+
+  t.test('the link in the mail verifies the address of the user who is signed in, and an account can be deleted', async () => {
+    const page = await device()
+    await signIn(page, 'new@test.com')
+    const mail = page.locator('.mail', { hasText: 'new@test.com' })
+    await mail.locator('summary').click()
+    const opened = page.waitForEvent('popup')
+    await mail.getByText('Open /verify-email').click()
+    const popup = await opened
+    await popup.getByRole('button').click()
+    await popup.getByText('Your email address is').waitFor()
+    await page.reload()
+    await page.getByText('verified address').waitFor()
+    await page.getByText('Delete account').click()
+    await page.locator('#delete-account').getByLabel('Password').fill(password)
+    await page.getByRole('button', { name: 'Delete my account' }).click()
+    await page.getByText('You are signed out').waitFor()
+  })
+
   t.test('a new password gives this browser a new session', async (t) => {
     const page = await device()
     await signIn(page, 'password@test.com')

@@ -3,9 +3,10 @@ import { find, formatTime, make } from './dom.js'
 const pollingMs = 2000
 const shown = new Set()
 
-/** Links of the text, without the full stop after them. */
+/** Links of the text to more than the front page of the app, without the full stop after them. */
 function linksOf (text) {
-  return [...new Set(text.match(/https?:\/\/[^\s<>"]+/g) ?? [])].map(link => link.replace(/[.,)]+$/, ''))
+  const links = (text.match(/https?:\/\/[^\s<>"]+/g) ?? []).map(link => link.replace(/[.,)]+$/, ''))
+  return [...new Set(links)].filter(link => new URL(link).pathname !== '/')
 }
 
 function linkTo (client, href) {

@@ -47,6 +47,6 @@ prepareRows(context)
 prepareCopying()
 find('#refresh').onclick = async () => run(find('#refresh-output'), async () => client.refresh())
 // A mailed link may have changed something in another tab.
-document.onvisibilitychange = () => { if (!document.hidden) void show() }
+window.onfocus = show
 watchInbox(client)
 void show()

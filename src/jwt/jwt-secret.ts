@@ -42,9 +42,8 @@ export function isStringOrUri (value: unknown): value is string {
 const isString = (value: unknown): value is string => typeof value === 'string'
 
 function isHeader (value: unknown): boolean {
-  if (!isObject(value) || typeof value['type'] !== 'string') return false
-  const type = value['type'].toLowerCase()
-  return type === 'authorization' || (['cookie', 'customheader'].includes(type) && isString(value['name']))
+  if (!isObject(value) || !isString(value['type'])) return false
+  return /^authorization$/i.test(value['type']) || (/^(?:cookie|customheader)$/i.test(value['type']) && isString(value['name']))
 }
 
 /** What Hasura accepts for a key: a check, and its text for the error. With a skew over a year, `exp` is useless. */

@@ -35,21 +35,17 @@ type ClaimsOf = (user: TokenUserFragment) => CustomClaims
 /**
  * `fastify.jwt`: signs tokens that Hasura accepts with the same `HASURA_GRAPHQL_JWT_SECRET`.
  *
- * @param options.claimsOf - the claims of a user beyond Hasura's own three, from `src/claims.ts`
+ * @param options.claimsOf - the custom claims of a user: the function of `src/claims.ts`
  */
 async function jwt (fastify: FastifyInstance, { claimsOf }: { claimsOf: ClaimsOf }): Promise<void> {
   const { HASURA_GRAPHQL_JWT_SECRET: secret, JWT_PRIVATE_KEY: source } = fastify.parsed
   const { ACCESS_TOKEN_TTL_SECONDS: ttlSeconds, UNVERIFIED_ROLE: unverifiedRole } = fastify.config
   const { sign, publicKeys } = 'path' in source ? await openKeyPath(fastify, source) : source
 
-  /** Until the email is verified, `UNVERIFIED_ROLE` is the only role, also for custom claims. */
-  function withCurrentRoles (user: TokenUserFragment): TokenUserFragment {
-    if (unverifiedRole === undefined || user.email_verified_at !== null) return user
-    return { ...user, default_role: unverifiedRole, roles: [] }
-  }
-
   function signFor (found: TokenUserFragment, sessionId?: string): string {
-    const user = withCurrentRoles(found)
+    // Until the email is verified, `UNVERIFIED_ROLE` is the only role, also for custom claims.
+    const isRestricted = unverifiedRole !== undefined && found.email_verified_at === null
+    const user = isRestricted ? { ...found, default_role: unverifiedRole, roles: [] } : found
     const sub = subjectOf(user)
     // Rounded down: Hasura refuses an `iat` in the future.
     const iat = Math.floor(Date.now() / 1000)

@@ -27,5 +27,5 @@ t.test('the bench runs end to end, and prints a table for each benchmark', async
 
 t.test('an unknown benchmark is an error that lists the known ones', async (t) => {
   const { status, stderr } = bench('nothing')
-  t.strictSame([status, stderr], [1, 'Unknown benchmark nothing: use login-cost, sweep, refusals, signing, login-timing\n'])
+  t.strictSame([status, stderr], [1, 'Unknown benchmark nothing: use login-cost, sweep, refusals, signing, login-timing, mail-timing\n'])
 })

@@ -6,8 +6,11 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { introspect } from '../src/cli/pull-schema/introspect.ts'
 import { onEachDatabase } from './support/databases.ts'
+import { inboxOf, mailpitOf, subjects } from './support/mail.ts'
+import type { Inbox } from './support/mail.ts'
 import { request, sandbox } from './support/sandbox.ts'
 import { failure, settings } from './support/service.ts'
+import { tokenSecret } from './support/sessions.ts'
 
 interface Target {
   url: string
@@ -16,9 +19,17 @@ interface Target {
   webhook: string | undefined
   actionSecret: string
   isRedacted: boolean
+  hasSessions: boolean
+  /** Where the service's mails arrive; undefined if mail is off. */
+  inbox: Inbox | undefined
 }
 
-async function walkThrough (t: Test, { url, adminSecret, webhook, actionSecret, isRedacted }: Target): Promise<void> {
+function claimsOf (token: string): Record<string, unknown> {
+  return decodeJwt(token)['https://hasura.io/jwt/claims'] as Record<string, unknown>
+}
+
+async function walkThrough (t: Test, target: Target): Promise<void> {
+  const { url, adminSecret, webhook, actionSecret, isRedacted, hasSessions, inbox } = target
   const asAdmin = { headers: { 'x-hasura-admin-secret': adminSecret } }
   const fresh = (): { email: string, password: string } => ({
     email: `e2e-${randomBytes(8).toString('hex')}@test.com`, password: randomBytes(16).toString('base64url')
@@ -81,7 +92,10 @@ async function walkThrough (t: Test, { url, adminSecret, webhook, actionSecret, 
     t.strictSame(claims, {
       'sub': String(user?.id),
       'https://hasura.io/jwt/claims': {
-        'x-hasura-allowed-roles': ['user'], 'x-hasura-default-role': 'user', 'x-hasura-user-id': String(user?.id)
+        'x-hasura-allowed-roles': ['user'],
+        'x-hasura-default-role': 'user',
+        'x-hasura-user-id': String(user?.id),
+        ...hasSessions && { 'x-hasura-session-id': claimsOf(token)['x-hasura-session-id'] }
       }
     })
     t.ok(exp !== undefined && exp > iat)
@@ -156,6 +170,40 @@ async function walkThrough (t: Test, { url, adminSecret, webhook, actionSecret, 
       { errors: [{ extensions: { path: '$', code: 'invalid-jwt' } }] })
   })
 
+  const noMail = inbox === undefined && 'INBOX_URL does not say where the mails arrive'
+  t.test('a user verifies the email, resets the password, changes the email and deletes the account', { skip: noMail }, async (t) => {
+    if (inbox === undefined) return
+    const { email, password } = fresh()
+    const act = async (mutation: string, token?: string) => (
+      request(url, `mutation { ${mutation} { ok } }`, token === undefined ? {} : bearer(token))
+    )
+    const done = (action: string): object => ({ data: { [action]: { ok: true } } })
+    await signup({ email, password })
+    const { token: unverified } = await login({ email, password })
+    const verification = await inbox.tokenTo(email, subjects.verify)
+    t.strictSame(await act(`VerifyEmail(token: "${verification}")`, unverified), done('VerifyEmail'))
+
+    t.strictSame(await act(`RequestPasswordReset(email: "${email}")`), done('RequestPasswordReset'))
+    const reset = await inbox.tokenTo(email, subjects.reset)
+    const { password: newPassword } = fresh()
+    t.strictSame(await act(`ResetPassword(token: "${reset}", password: "${newPassword}")`), done('ResetPassword'))
+    t.equal((await login({ email, password })).token, '', 'the old password is gone')
+    t.match(await act(`VerifyEmail(token: "${verification}")`, unverified), {
+      errors: [{ extensions: { code: 'not-authenticated' } }]
+    }, 'so is the old session')
+
+    const { token } = await login({ email, password: newPassword })
+    const { email: newEmail } = fresh()
+    t.strictSame(await act(`ChangeEmail(email: "${newEmail}", password: "${newPassword}")`, token), done('ChangeEmail'))
+    const change = await inbox.tokenTo(newEmail, subjects.change)
+    t.strictSame(await act(`ConfirmEmailChange(token: "${change}")`, token), done('ConfirmEmailChange'))
+    await inbox.mailTo(email, subjects.emailChanged)
+
+    const { token: last } = await login({ email: newEmail, password: newPassword })
+    t.strictSame(await act(`DeleteAccount(password: "${newPassword}")`, last), done('DeleteAccount'))
+    t.equal((await login({ email: newEmail, password: newPassword })).token, '')
+  })
+
   const skip = webhook === undefined && 'ACTION_BASE_URL does not say where the webhook is'
   t.test('the webhook answers when it is called directly', { skip }, async (t) => {
     const person = fresh()
@@ -181,12 +229,16 @@ if (process.argv.includes('--hasura') && endpoint) {
     adminSecret: env['HASURA_GRAPHQL_ADMIN_SECRET'] ?? '',
     webhook: env['ACTION_BASE_URL'],
     actionSecret: env['ACTION_SECRET'] ?? '',
-    isRedacted: env['SIGNUP_PASSWORD_FIELD'] === 'redacted'
+    isRedacted: env['SIGNUP_PASSWORD_FIELD'] === 'redacted',
+    hasSessions: Boolean(env['TOKEN_SECRET']),
+    inbox: env['INBOX_URL'] ? mailpitOf(env['INBOX_URL']) : undefined
   }))
 } else {
   onEachDatabase('end to end on the sandbox', async (t, database) => {
-    const { hasuraUrl: url, serviceUrl: webhook } = await sandbox(t, { database })
+    const { hasuraUrl: url, serviceUrl: webhook } = await sandbox(t, { database, env: tokenSecret })
     const { HASURA_GRAPHQL_ADMIN_SECRET: adminSecret, ACTION_SECRET: actionSecret } = settings
-    await walkThrough(t, { url, adminSecret, webhook, actionSecret, isRedacted: false })
+    await walkThrough(t, {
+      url, adminSecret, webhook, actionSecret, isRedacted: false, hasSessions: true, inbox: inboxOf(url)
+    })
   })
 }

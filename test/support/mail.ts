@@ -1,13 +1,13 @@
-import type { CaughtMail } from '../../src/sandbox/mail-catcher.ts'
+interface Mail { subject: string, text: string }
 
-/** The mails that a sandbox has caught. */
-export function inboxOf (hasuraUrl: string) {
-  const mailsTo = async (email: string): Promise<CaughtMail[]> => {
-    const response = await fetch(`${hasuraUrl}/inbox.json`)
-    return (await response.json() as CaughtMail[]).filter(({ to }) => to === email)
-  }
-  /** Waits for a mail to this address with this subject. There may be older ones to others. */
-  const mailTo = async (email: string, subject: string): Promise<CaughtMail> => {
+async function get<Body> (url: string): Promise<Body> {
+  return await (await fetch(url)).json() as Body
+}
+
+/** @param mailsTo - the mails to an address, oldest first */
+function inbox (mailsTo: (email: string) => Promise<Mail[]>) {
+  /** Waits for a mail to this address with this subject. */
+  const mailTo = async (email: string, subject: string): Promise<Mail> => {
     for (;;) {
       const mail = (await mailsTo(email)).findLast(mail => mail.subject === subject)
       if (mail !== undefined) return mail
@@ -22,6 +22,33 @@ export function inboxOf (hasuraUrl: string) {
       return /#token=(\S+)/.exec(text)?.[1] ?? ''
     }
   }
+}
+
+export type Inbox = ReturnType<typeof inbox>
+
+/** The mails that a sandbox has caught. */
+export function inboxOf (hasuraUrl: string): Inbox {
+  return inbox(async (email) => {
+    const mails = await get<Array<Mail & { to: string }>>(`${hasuraUrl}/inbox.json`)
+    return mails.filter(({ to }) => to === email)
+  })
+}
+
+/**
+ * The mails that Mailpit has caught.
+ *
+ * @param url - its base URL
+ */
+export function mailpitOf (url: string): Inbox {
+  return inbox(async (email) => {
+    const query = encodeURIComponent(`to:"${email}"`)
+    const { messages } = await get<{ messages: Array<{ ID: string }> }>(`${url}/api/v1/search?query=${query}`)
+    const mails = await Promise.all(messages.map(async ({ ID }) => (
+      get<{ Subject: string, Text: string }>(`${url}/api/v1/message/${ID}`)
+    )))
+    // Mailpit lists the newest first.
+    return mails.reverse().map(({ Subject: subject, Text: text }) => ({ subject, text }))
+  })
 }
 
 /** The subjects of the mails. */

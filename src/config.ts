@@ -142,7 +142,7 @@ const defaults = Object.fromEntries(Object.entries(configSchema.properties).flat
   'default' in property ? [[name, String(property.default)]] : []
 )))
 
-/** The default of `ACCESS_TOKEN_TTL_SECONDS`: an access token that can be refreshed is short-lived. */
+/** The default of `ACCESS_TOKEN_TTL_SECONDS`: shorter if clients can refresh the token. */
 export function accessTokenDefault ({ TOKEN_SECRET }: Environment): number {
   return TOKEN_SECRET ? 900 : configSchema.properties.ACCESS_TOKEN_TTL_SECONDS.default
 }
@@ -165,7 +165,7 @@ const needed: Partial<Record<Variable, Variable[]>> = {
   UNVERIFIED_ROLE: ['SMTP_URL']
 }
 
-/** Checks what the schema cannot express. A value that the schema refuses passes. */
+/** Checks what the schema cannot express. Skips values that the schema refuses. */
 function* crossCheck (env: Environment): Generator<ConfigError> {
   const { HOST, PORT, METRICS_PORT, ACTION_SECRET } = env
   if (Number(METRICS_PORT) !== 0 && Number(METRICS_PORT) === Number(PORT)) {
@@ -199,7 +199,7 @@ function explain ({ instancePath, params: { missingProperty } }: SchemaError, en
   return new ConfigError(variable, `is missing: set it to one entry of ${list}, which this service does not read`)
 }
 
-/** Settings that are allowed, but may surprise. */
+/** Finds settings that are allowed, but probably not intended. */
 function* findWarnings (env: Environment): Generator<string> {
   if (env['ACTION_SECRET'] === undefined) {
     yield 'ACTION_SECRET is not set: every process on this machine can call the webhook'

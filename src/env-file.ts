@@ -3,7 +3,7 @@ import { parseEnv } from 'node:util'
 import { ConfigError, withoutEmpty } from './config.ts'
 import type { Environment } from './config.ts'
 
-/** Stands for a # that belongs to a value while `parseEnv` runs. */
+/** Replaces each # that belongs to a value while `parseEnv` runs. */
 const hashPlaceholder = '\u0001'
 
 /**
@@ -20,7 +20,7 @@ function parseEnvFile (bytes: Uint8Array): Environment {
   } catch {
     throw new ConfigError('.env', 'is not in UTF-8: save it in that encoding')
   }
-  // From value to value: a line inside a value may look like a broken one.
+  // Searches value by value, because a line inside a value may look like a broken value.
   const [, broken] = [...text.matchAll(quotedValue)].find(([, , , closingMark]) => closingMark === undefined) ?? []
   if (broken !== undefined) {
     throw new ConfigError('.env', `has broken quotation marks in the value of ${broken}: put the value in single quotes`)
@@ -31,7 +31,7 @@ function parseEnvFile (bytes: Uint8Array): Environment {
 }
 
 /**
- * Returns the variables of the process and those of the `.env` file, if there is one. The process's own win.
+ * Returns the variables of the process and those of the `.env` file, if there is one. The former take precedence.
  *
  * @throws ConfigError if the file is unusable
  */

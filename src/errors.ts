@@ -74,7 +74,7 @@ export function tryAgainLater (code: 'rate-limited' | 'overloaded', what: string
   })
 }
 
-/** The same for an unknown email, a wrong password and a disabled user, so that the answer does not tell. */
+/** The same for an unknown email, a wrong password and a disabled user, so that the answer does not reveal which. */
 export function invalidCredentials (): ActionError {
   return new ActionError('invalid-credentials', 'Invalid credentials')
 }

@@ -10,7 +10,7 @@ import { withVerifiedUser } from '../sessions/verified-user.ts'
 
 /**
  * `ChangeEmail`: verifies the password and mails a link to the new email, which replaces the old one when the
- * link is used. If another user has the new email, that user gets a mail instead. The answer does not tell.
+ * link is used. If another user has the new email, that user gets a mail instead. The answer does not reveal it.
  */
 export async function changeEmail (fastify: FastifyInstance): Promise<void> {
   const { digest, hasura } = fastify

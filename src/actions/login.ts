@@ -18,8 +18,8 @@ export async function login (fastify: FastifyInstance): Promise<void> {
   const { digest, hasura, password: passwords, signIn } = fastify
 
   /**
-   * Replaces a hash of other parameters than today's, if it is still the one that was verified: a new password, or a
-   * hash that locks the user out, must stay. A failure is logged: the login has succeeded already.
+   * Replaces a hash that was made with other parameters, but only if it is still the one that was verified: a new
+   * password, or a hash that locks the user out, must stay. The login has succeeded, so a failure is only logged.
    */
   async function renewHash (
     user: User, slot: PasswordSlot, password: string, request: FastifyRequest
@@ -28,7 +28,7 @@ export async function login (fastify: FastifyInstance): Promise<void> {
       const variables = { id: user.id, verified_hash: user.password, new_hash: await slot.hash(password) }
       await hasura.request(UpdatePasswordDocument, variables, request)
     } catch (error) {
-      // Too busy, or the caller has disconnected: the next login does it.
+      // The queue is full, or the caller has disconnected: the next login replaces the hash.
       if (error instanceof ActionError && error.statusCode < 500) return
       request.log.error({ err: error, userId: user.id }, 'the password could not be hashed again')
     }
@@ -56,12 +56,12 @@ export async function login (fastify: FastifyInstance): Promise<void> {
           const { update_user: update } = await hasura.request(StartSessionDocument, variables, request)
           return update?.affected_rows === 1
         })
-        // After the tokens, which reject an id that JSON has rounded: the write must not hit another user.
+        // Only now: making the tokens rejects an id that JSON has rounded, so this cannot change another user.
         if (tokens !== undefined && needsRehash) await renewHash(user, slot, password, request)
         return tokens
       }
       try {
-        // Once more if the user changed after the lookup: another login may have renewed the hash.
+        // A second attempt if the user has changed since the lookup: another login may have replaced the hash.
         const tokens = await attempt() ?? await attempt()
         if (tokens === undefined) throw invalidCredentials()
         return tokens

@@ -7,7 +7,7 @@ import { callerAt } from '../sessions/alive.ts'
 import { requireSessions } from '../sessions/sessions.ts'
 import { findCaller } from '../sessions/verified-user.ts'
 
-/** `RevokeSession`: ends a session of the caller. The answer does not tell whether the id is known. */
+/** `RevokeSession`: ends a session of the caller. The answer does not reveal whether the id is known. */
 export async function revokeSession (fastify: FastifyInstance): Promise<void> {
   const { hasura } = fastify
 

@@ -8,14 +8,14 @@ import { isWithinLimits, recipientLimits } from '../mail/mail-limits.ts'
 import { normalizeNewPassword } from '../password/policy.ts'
 import type { LimitRule } from '../throttle/limit-rule.ts'
 
-/** Long enough to slow a script down. A shared network that reaches the limit is not blocked for long. */
+/** Long enough to slow down a script, and short enough not to block a shared network for long. */
 const windowSeconds = 3600
 
 /** `Signup`: hashes the password, creates the user, answers with the created user. */
 export async function signup (fastify: FastifyInstance): Promise<void> {
   const { clientAddress, config, digest, hasura, password: passwords, refuseCommonPassword } = fastify
 
-  /** Created users and taken emails count: both tell the caller something. Without an address there is no limit. */
+  /** Created users and taken emails count, because both answers reveal something. Without an address, no limit. */
   function limits (request: FastifyRequest): LimitRule[] {
     const address = clientAddress(request)
     if (address === undefined) return []

@@ -5,17 +5,17 @@ import { isObject, parseJsonPath, readAt, writeAt } from './json-path.ts'
 import type { JsonPath } from './json-path.ts'
 
 /*
- * Hasura's `claims_map`. With it, Hasura does not read its claims from one object of the token, but each one from the
- * place that the map gives:
+ * Hasura's `claims_map`. With it, Hasura does not read its claims from one object of the token. It reads each claim
+ * from the place that the map gives:
  *
  *   "x-hasura-app": "shop"                                      a literal, the same for every user
  *   "x-hasura-org-id": { "path": "$.org", "default": "none" }   the value at that path of the token, or the default
  *
- * So this service makes a token in two steps. The first writes each claim at its path, but never over another claim or
- * into a registered one. The second reads all claims back as Hasura does, and compares them with what the user should
+ * This service makes a token in two steps. First it writes each claim at its path, but never over another claim or
+ * into a registered one. Then it reads all claims back as Hasura does, and compares them with what the user should
  * have. This finds every mistake: two claims at one path, a path to a registered claim that is not a string, a claim
- * that this user lacks, a literal that contradicts the database. It also runs at the start, for a sample user, so that
- * a map that fits no user stops the start.
+ * that this user lacks, a literal that contradicts the database. It also does this when it starts, for a sample user,
+ * and does not start with a map that fits no user.
  */
 
 /** Hasura's claims by their names in lower case. Only the allowed roles are a list. */

@@ -10,7 +10,7 @@ function hasTag (header: string | undefined, etag: string): boolean {
 
 /**
  * `/.well-known/jwks.json`: the public keys that verify tokens (RFC 7517, section 5), if there are any. It needs no
- * action secret. `Cache-Control` tells Hasura when to fetch it again. Without it, that is every second or never.
+ * action secret. `Cache-Control` tells Hasura when to fetch it again: without it, Hasura does so every second or never.
  */
 async function jwks (fastify: FastifyInstance): Promise<void> {
   const { config, jwt: { publicKeys } } = fastify

@@ -8,7 +8,7 @@ type Period<Key> = Key & {
   knownFrom: number
 }
 
-/** Each key signs until the next one does, and never before verifiers have it. */
+/** Each key signs until the next one does, but never before verifiers have it. */
 function toPeriods<Key extends RingKey> (keys: Key[], knownFrom: (kid: string) => number): Array<Period<Key>> {
   return keys.reduceRight<Array<Period<Key>>>((later, key) => {
     const known = knownFrom(key.kid)
@@ -17,9 +17,9 @@ function toPeriods<Key extends RingKey> (keys: Key[], knownFrom: (kid: string) =
 }
 
 /**
- * Decides which key signs and which keys are published. While the keys do not change, only their starts and the time
- * matter, so every replica decides the same. When the keys change, a new key waits until verifiers had the time to
- * fetch it. A removed key signs until another one may, and stays published until its tokens have expired.
+ * Decides which key signs and which keys are published. While the keys do not change, this depends only on their
+ * starts and the time, so every replica decides the same. When the keys change, a new key waits until verifiers had
+ * the time to fetch it. A removed key signs until another one may, and stays published until its tokens have expired.
  *
  * @param first - in the order of their starts, at least one of them in the past. Verifiers have these keys already:
  *   other replicas publish them, and so did this one before its restart

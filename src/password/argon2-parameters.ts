@@ -17,7 +17,7 @@ export const maxKibTimesPasses = maxWorkBytes / 1024
 /**
  * Parses `ARGON2_MEMORY_KIB` together with `ARGON2_PASSES` and `ARGON2_LANES`.
  *
- * @throws ConfigError if their combination is unusable. A value that the schema refuses passes.
+ * @throws ConfigError if their combination is unusable; values that the schema refuses are skipped
  */
 export function parseArgon2Parameters (memory: string, env: Environment): Argon2Parameters {
   const memoryCost = Number(memory)

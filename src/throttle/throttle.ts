@@ -19,7 +19,7 @@ function withFallback (redis: LimitStore, memory: LimitStore): LimitStore {
       try {
         const result = await redis.reserve(rules)
         if ('retryAfterMilliseconds' in result) return result
-        // The connection has logged the failure. The reservation ends by itself.
+        // The connection has logged the failure. The reservation expires.
         return { settle: async outcome => result.settle(outcome).catch(() => undefined) }
       } catch {
         return memory.reserve(rules)

@@ -59,13 +59,8 @@ function readMapped (payload: Json, map: ClaimsMap): Json {
 export function findClaims (payload: Json, { map, namespace, isStringified }: JwtConfig): SessionClaims {
   if (map !== undefined) return readClaims(readMapped(payload, map))
   const unregistered = Object.fromEntries(Object.entries(payload).filter(([name]) => !registered.includes(name)))
-  const found = 'key' in namespace ? unregistered[namespace.key] : lookUp(namespace.path, unregistered)
-  const place = 'key' in namespace ? `claims_namespace ${namespace.key}` : `claims_namespace_path ${namespace.text}`
-  if (found === undefined) {
-    invalidClaims('key' in namespace
-      ? `claims key: '${namespace.key}' not found`
-      : `claims not found at claims_namespace_path: '${namespace.text}'`)
-  }
+  const found = lookUp(namespace.path, unregistered)
+  if (found === undefined) invalidClaims(namespace.notFound)
   if (!isStringified) {
     if (jsonType(found) !== 'Object') invalidClaims('expecting a json object when claims_format is json')
     return readClaims(found as Json)
@@ -77,5 +72,5 @@ export function findClaims (payload: Json, { map, namespace, isStringified }: Jw
   } catch (error) {
     if (error instanceof HasuraFault) throw error
   }
-  return invalidClaims(`expecting stringified json at: '${place}', but found: ${found}`)
+  return invalidClaims(`expecting stringified json at: '${namespace.place}', but found: ${found}`)
 }

@@ -69,7 +69,8 @@ export type TokenPlace = z.output<typeof place>
 
 export interface JwtConfig {
   keys: KeyObject[] | { url: string }
-  namespace: { key: string } | { path: Path, text: string }
+  /** Where Hasura's claims are, and Hasura's messages about that place. */
+  namespace: { path: Path, place: string, notFound: string }
   isStringified: boolean
   map: ClaimsMap | undefined
   audience: string[] | undefined
@@ -128,13 +129,20 @@ function parse (text: string): z.infer<typeof schema> {
  */
 export function parseJwtConfig (text: string): JwtConfig {
   const config = parse(text)
-  const { key, jwk_url: url, claims_namespace: namespace, claims_namespace_path: path, audience } = config
-  const both = path !== undefined && namespace !== undefined
+  const { key, jwk_url: url, claims_namespace_path: path, audience } = config
+  const { claims_namespace: name = 'https://hasura.io/jwt/claims' } = config
+  const both = path !== undefined && config.claims_namespace !== undefined
   if (both) throw new Error('claims_namespace and claims_namespace_path both cannot be set')
   if (key !== undefined && url !== undefined) throw new Error('HASURA_GRAPHQL_JWT_SECRET: key, jwk_url both cannot be present')
   return {
     keys: url === undefined ? [readKey(config.type, key)] : { url },
-    namespace: path === undefined ? { key: namespace ?? 'https://hasura.io/jwt/claims' } : { path: parsePath(path), text: path },
+    namespace: path === undefined
+      ? { path: [name], place: `claims_namespace ${name}`, notFound: `claims key: '${name}' not found` }
+      : {
+          path: parsePath(path),
+          place: `claims_namespace_path ${path}`,
+          notFound: `claims not found at claims_namespace_path: '${path}'`
+        },
     isStringified: config.claims_format === 'stringified_json',
     map: config.claims_map,
     audience: audience === undefined ? undefined : [audience].flat(),

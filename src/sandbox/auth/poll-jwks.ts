@@ -42,21 +42,20 @@ export function pollKeys (
   let reported = ''
   let timer: NodeJS.Timeout | undefined
 
-  async function fetchKeys (): Promise<number> {
-    const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(10_000)])
-    const response = await fetch(url, { signal })
-    if (!response.ok) throw new Error(`Non-2xx response on fetching JWK from: ${url}`)
-    keys = readKeys(await response.text())
-    reported = ''
-    return freshnessOf(response.headers)
-  }
   async function poll (): Promise<void> {
-    const seconds = await fetchKeys().catch((error: unknown) => {
+    let seconds = 0
+    try {
+      const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(10_000)])
+      const response = await fetch(url, { signal })
+      if (!response.ok) throw new Error(`Non-2xx response on fetching JWK from: ${url}`)
+      keys = readKeys(await response.text())
+      seconds = freshnessOf(response.headers)
+      reported = ''
+    } catch (error) {
       const problem = String(error)
       if (!closing.signal.aborted && problem !== reported) report(`${url}: ${problem}`)
       reported = problem
-      return 0
-    })
+    }
     if (closing.signal.aborted) return
     // A timer cannot be longer than 24 days.
     timer = setTimeout(() => { void poll() }, Math.min(Math.max(seconds, 1) * 1000, 2 ** 31 - 1)).unref()

@@ -3,15 +3,15 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Environment } from '../../config.ts'
 import type { Action } from '../metadata/metadata.ts'
 
-/** Where a webhook is, and the headers that the metadata gives it. */
-export interface WebhookTarget { url: string, headers: Record<string, string> }
-
 /**
  * Puts the values of Hasura's environment into the handler and the headers of an action.
  *
+ * @returns where the webhook is, and the headers that the metadata gives it
  * @throws Error that names a variable that is missing
  */
-export function resolveTarget ({ name, definition }: Action, variables: Environment): WebhookTarget {
+export function resolveTarget (
+  { name, definition }: Action, variables: Environment
+): { url: string, headers: Record<string, string> } {
   const lookUp = (variable: string): string => {
     const value = variables[variable]
     if (value === undefined) throw new Error(`The action ${name} needs the environment variable ${variable}`)
@@ -37,27 +37,21 @@ function forwardedHeaders (headers: IncomingHttpHeaders, ignored: string[]): Rec
   return Object.fromEntries(sent.map(([name, value]) => [name, String(value)]))
 }
 
-function tracingHeaders (): Record<string, string> {
-  const [trace = '', span = '', parent = ''] = [16, 8, 8].map(bytes => randomBytes(bytes).toString('hex'))
-  return {
-    'traceparent': `00-${trace}-${span}-01`,
-    'x-b3-traceid': trace,
-    'x-b3-spanid': span,
-    'x-b3-parentspanid': parent,
-    'x-b3-sampled': '1'
-  }
-}
-
 /** Returns the headers of a request to a webhook. */
 export function webhookHeaders (
   { definition }: Action, configured: Record<string, string>, client: IncomingHttpHeaders
 ): Record<string, string> {
+  const [trace = '', span = '', parent = ''] = [16, 8, 8].map(bytes => randomBytes(bytes).toString('hex'))
   return {
     ...configured,
     'accept-encoding': 'gzip',
     'content-type': 'application/json',
     'user-agent': 'hasura-graphql-engine/v2.51.0',
-    ...tracingHeaders(),
+    'traceparent': `00-${trace}-${span}-01`,
+    'x-b3-traceid': trace,
+    'x-b3-spanid': span,
+    'x-b3-parentspanid': parent,
+    'x-b3-sampled': '1',
     // Last: of two headers with one name, Hasura sends the client's.
     ...(definition.forward_client_headers && forwardedHeaders(client, definition.ignored_client_headers))
   }

@@ -11,14 +11,10 @@ export interface Operation {
 }
 
 function findOperation (document: DocumentNode, name: string | null): OperationDefinitionNode {
-  const operations = document.definitions.filter(node => node.kind === Kind.OPERATION_DEFINITION)
-  if (name !== null) {
-    const operation = operations.find(node => node.name?.value === name)
-    if (operation === undefined) throw invalidInput(`no such operation found in the document: "${name}"`)
-    return operation
-  }
-  const [operation, ...others] = operations
-  if (operation !== undefined && others.length === 0) return operation
+  const [operation, ...others] = document.definitions.filter(node => node.kind === Kind.OPERATION_DEFINITION)
+    .filter(node => name === null || node.name?.value === name)
+  if (operation === undefined && name !== null) throw invalidInput(`no such operation found in the document: "${name}"`)
+  if (operation !== undefined && (others.length === 0 || name !== null)) return operation
   throw invalidInput('exactly one operation has to be present in the document when operationName is not specified')
 }
 

@@ -1,8 +1,15 @@
 import type { TrackedTable } from '../database/catalogue.ts'
 import { accessOf, hasReadableKey } from '../database/permissions.ts'
 import { compileAggregate, compileKey, compileList, compileOne, runQuery } from '../database/select.ts'
-import type { RootFields } from './root-field.ts'
+import type { Selected } from '../database/select.ts'
+import type { Statement } from '../database/statement.ts'
+import type { RootField, RootFields } from './root-field.ts'
 import { keyArguments, selectArguments } from './table-sdl.ts'
+
+/** A field that runs one query. */
+function queryField (sdl: string, compile: (selected: Selected, of: Statement) => string): RootField {
+  return { sdl, run: async (selected, { db, session }) => runQuery(db, session, of => compile(selected, of)) }
+}
 
 /** The query root fields of a table for a role. */
 export function tableQueries (table: TrackedTable, role: string): RootFields {
@@ -11,28 +18,16 @@ export function tableQueries (table: TrackedTable, role: string): RootFields {
   const name = table.graphqlName
   const args = selectArguments(table)
   return {
-    [name]: {
-      sdl: `${args}: [${name}!]!`,
-      run: async ({ args, fields }, { db, session }) => (
-        runQuery(db, session, of => compileList(fields, { table, args }, of))
-      )
-    },
+    [name]: queryField(`${args}: [${name}!]!`, ({ args, fields }, of) => compileList(fields, { table, args }, of)),
     ...(select.allow_aggregations && {
-      [`${name}_aggregate`]: {
-        sdl: `${args}: ${name}_aggregate!`,
-        run: async ({ args, fields }, { db, session }) => (
-          runQuery(db, session, of => compileAggregate(fields, { table, args }, of))
-        )
-      }
+      [`${name}_aggregate`]: queryField(`${args}: ${name}_aggregate!`, ({ args, fields }, of) => (
+        compileAggregate(fields, { table, args }, of)
+      ))
     }),
     ...(hasReadableKey(table, role) && {
-      [`${name}_by_pk`]: {
-        sdl: `(${keyArguments(table)}): ${name}`,
-        run: async ({ args, fields }, { db, session }) => runQuery(db, session, (of) => {
-          const condition = (alias: string): string => compileKey(table, alias, args, of)
-          return compileOne(fields, { table, args: {}, condition }, of)
-        })
-      }
+      [`${name}_by_pk`]: queryField(`(${keyArguments(table)}): ${name}`, ({ args, fields }, of) => (
+        compileOne(fields, { table, args: {}, condition: alias => compileKey(table, alias, args, of) }, of)
+      ))
     })
   }
 }

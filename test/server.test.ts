@@ -57,10 +57,11 @@ t.test('on SIGTERM a request in progress is answered, and its kept-alive connect
   while (waiting.length === 0) await after(10)
   child.kill('SIGTERM')
   while (await fetch(`${url}/healthz`).then(() => true, () => false)) await after(10)
+  const ended = once(child, 'exit')
   waiting.pop()?.()
   t.equal((await response).status, 401)
   t.equal((await response).headers.get('connection'), 'close')
-  t.strictSame(await once(child, 'exit'), [0, null])
+  t.strictSame(await ended, [0, null])
 })
 
 t.test('readiness ends first, then the listener, and requests in between are answered', { buffered: true }, async (t) => {
@@ -124,9 +125,10 @@ t.test('a signal that npm sends a second time does not cut requests off', { buff
   await finishing
   child.kill('SIGINT')
   await again
+  const ended = once(child, 'exit')
   waiting.pop()?.()
   t.equal((await response).status, 401)
-  t.strictSame(await once(child, 'exit'), [0, null])
+  t.strictSame(await ended, [0, null])
 })
 
 t.test('a signal during the start ends the process', { buffered: true }, async (t) => {

@@ -53,8 +53,8 @@ const shareOfGrace = 0.75
 
 /** Writes a duration in the largest unit that fits without a remainder: `1 hour`, `90 minutes`. */
 export function formatDuration (seconds: number): string {
-  const units = [[86_400, 'day'], [3600, 'hour'], [60, 'minute'], [1, 'second']] as const
-  const [size, unit] = units.find(([size]) => seconds % size === 0) ?? units[3]
+  const units = [[86_400, 'day'], [3600, 'hour'], [60, 'minute']] as const
+  const [size, unit] = units.find(([size]) => seconds % size === 0) ?? [1, 'second']
   return `${seconds / size} ${unit}${seconds === size ? '' : 's'}`
 }
 

@@ -108,23 +108,24 @@ export async function loadTemplates (
   const engines: Record<Part, Liquid> = { subject: plain, txt: plain, html: new Liquid({ ...options, outputEscape: 'escape' }) }
   const problems: string[] = []
   const read = createReader(folder, problems)
-  const templates = new Map<string, Template[]>()
-  for (const name of mailNames) {
-    for (const part of parts) {
-      const file = `${name}.${part}`
-      try {
-        templates.set(file, compile(engines[part], file, read(file), ['app_url', 'email', ...mails[name]]))
-      } catch (error) {
-        problems.push(describe(file, error as Error))
-      }
+
+  function load (name: MailName, part: Part): Template[] {
+    const file = `${name}.${part}`
+    try {
+      return compile(engines[part], file, read(file), ['app_url', 'email', ...mails[name]])
+    } catch (error) {
+      problems.push(describe(file, error as Error))
+      return []
     }
   }
+
+  const templates = Object.fromEntries(mailNames.map(name => (
+    [name, Object.fromEntries(parts.map(part => [part, load(name, part)]))]
+  ))) as Record<MailName, Record<Part, Template[]>>
   if (problems.length > 0) throw new ConfigError('MAIL_TEMPLATES_DIR', `has unusable files: ${problems.join('; ')}`)
 
-  const render = (name: MailName, part: Part, values: Record<string, string>): string => (
-    String(engines[part].renderSync(templates.get(`${name}.${part}`) ?? [], values))
-  )
-  return (name, values) => ({
-    subject: render(name, 'subject', values).trim(), txt: render(name, 'txt', values), html: render(name, 'html', values)
-  })
+  return (name, values) => {
+    const render = (part: Part): string => String(engines[part].renderSync(templates[name][part], values))
+    return { subject: render('subject').trim(), txt: render('txt'), html: render('html') }
+  }
 }

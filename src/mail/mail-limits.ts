@@ -39,7 +39,6 @@ export function mailedTokenLimits (
 
 /** Counts a mail. Returns false if a limit is reached: then no mail goes out, and the answer is the same. */
 export async function isWithinLimits ({ throttle }: FastifyInstance, rules: LimitRule[]): Promise<boolean> {
-  if (rules.length === 0) return true
   const reservation = await throttle.reserve(rules)
   if ('retryAfterMilliseconds' in reservation) return false
   await reservation.settle('success')

@@ -1,8 +1,10 @@
+import { hash } from '@node-rs/argon2'
 import t from 'tap'
+import type { Test } from 'tap'
 import { inboxOf, subjects } from '../support/mail.ts'
 import { projectWith } from '../support/project.ts'
 import { sandbox } from '../support/sandbox.ts'
-import { failure, service } from '../support/service.ts'
+import { failure, hasuraOf, service } from '../support/service.ts'
 import { clientsOf, password, tokenSecret, tokensOf } from '../support/sessions.ts'
 
 // The author has a post from the beginning, which refers to the user.
@@ -62,6 +64,30 @@ t.test('needs a session that is alive', async (t) => {
   await logout({ t: refreshToken })
   t.equal(await deleteAccount({ token }), 'not-authenticated')
   t.type(await idOf('ended@b.test'), 'number')
+})
+
+/** Deletes the account on a stand-in for Hasura with this answer. */
+async function deleteWith (t: Test, answer: object) {
+  const stored = await hash(password, { memoryCost: 8, timeCost: 1, parallelism: 1 })
+  const user = { id: 7, email: 'a@b.test', password: stored, disabled_at: null }
+  const { url, asked } = await hasuraOf(t, { FindUser: { data: { user: [user] } }, DeleteUser: answer })
+  const { inject } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
+  const session_variables = { 'x-hasura-role': 'user', 'x-hasura-user-id': '7' }
+  const { status, body } = await inject({ url: '/delete-account', payload: { input: { password }, session_variables } })
+  return { status, body, operations: asked.map(({ operation }) => operation) }
+}
+
+t.test('if the user changes meanwhile, the password is verified once more', async (t) => {
+  t.strictSame(await deleteWith(t, { data: { delete_user: { affected_rows: 0 } } }), {
+    status: 401,
+    body: failure('invalid-credentials', 'Invalid credentials'),
+    operations: ['FindUser', 'DeleteUser', 'FindUser', 'DeleteUser']
+  })
+})
+
+t.test('any other error of Hasura is internal', async (t) => {
+  const answer = { errors: [{ message: 'database query error', extensions: { path: '$', code: 'unexpected' } }] }
+  t.match(await deleteWith(t, answer), { status: 500, body: failure('internal', 'internal error') })
 })
 
 t.test('works without TOKEN_SECRET and without mail', async (t) => {

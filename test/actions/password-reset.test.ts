@@ -1,4 +1,5 @@
 import t from 'tap'
+import { createMailedTokens } from '../../src/mail/mailed-token.ts'
 import { inboxOf, subjects } from '../support/mail.ts'
 import { sandbox } from '../support/sandbox.ts'
 import { failure, hasuraOf, service } from '../support/service.ts'
@@ -92,6 +93,14 @@ t.test('the token is checked before the new password is hashed, and the policy o
   ]
   for (const [token, fresh, error] of table) {
     t.strictSame(await graphql(mutation, { t: token, p: fresh }), { errors: [error] })
+  }
+})
+
+t.test('a token of no user is invalid, even with the right secret', async (t) => {
+  const { create } = createMailedTokens([tokenSecret.TOKEN_SECRET], 3600)
+  const row = { email: 'ann@b.test', password: '', disabled_at: null, email_verified_at: null }
+  for (const id of [0, -1, 2_147_483_647, 2_147_483_648, 1.5, NaN]) {
+    t.equal(await resetPassword(create('reset', { ...row, id }), 'another-password'), 'invalid-token', String(id))
   }
 })
 

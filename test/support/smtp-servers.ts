@@ -71,7 +71,7 @@ export async function smtpServer (t: Test, options: SMTPServerOptions = {}) {
   }
 }
 
-export type SmtpStep = 'greeting' | 'EHLO' | 'HELO' | 'AUTH' | 'MAIL' | 'RCPT' | 'DATA' | 'content' | 'RSET' | 'QUIT'
+export type SmtpStep = 'greeting' | 'EHLO' | 'HELO' | 'STARTTLS' | 'AUTH' | 'MAIL' | 'RCPT' | 'DATA' | 'content' | 'RSET' | 'QUIT'
 
 /** What a faulty server does at a step: answer with this text, or something else with the connection. */
 export type SmtpFault = string | ((socket: Socket) => void)
@@ -80,6 +80,7 @@ const goodReplies: Record<SmtpStep, string> = {
   greeting: '220 ok',
   EHLO: '250 ok',
   HELO: '250 ok',
+  STARTTLS: '502 no',
   AUTH: '235 ok',
   MAIL: '250 ok',
   RCPT: '250 ok',

@@ -5,24 +5,15 @@ import { noServer } from '../support/postgres.ts'
 import { sandboxOnServer } from '../support/sandbox.ts'
 import { clientsOf, password, tokenSecret, tokensOf } from '../support/sessions.ts'
 
-/** A sandbox on a PostgreSQL server, its clients and mails, and a lock that makes statements wait in an order. */
+/** A sandbox on a PostgreSQL server, its clients and mails, and `inOrder` for two requests that change one user. */
 async function start (t: Test) {
-  const running = await sandboxOnServer(t, { env: tokenSecret })
-  const { sql, blocked } = running
+  const { hasuraUrl, inOrder } = await sandboxOnServer(t, { env: tokenSecret })
   return {
-    ...clientsOf(running.hasuraUrl),
-    ...inboxOf(running.hasuraUrl),
-    /** Runs both with `first` ahead of `second` in the queue for the row of the user. */
-    inOrder: async (email: string, first: () => Promise<unknown>, second: () => Promise<unknown>) => {
-      await sql.query('BEGIN')
-      await sql.query('SELECT FROM "user" WHERE email = $1 FOR UPDATE', [email])
-      const one = first()
-      await blocked(1)
-      const two = second()
-      await blocked(2)
-      await sql.query('COMMIT')
-      return Promise.all([one, two])
-    }
+    ...clientsOf(hasuraUrl),
+    ...inboxOf(hasuraUrl),
+    inOrder: async (email: string, first: () => Promise<unknown>, second: () => Promise<unknown>) => (
+      inOrder(`public."user" WHERE email = '${email}'`, first, second)
+    )
   }
 }
 

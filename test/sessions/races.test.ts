@@ -15,21 +15,11 @@ const limits = { LOGIN_LIMIT_PER_ACCOUNT: '1000000', LOGIN_LIMIT_PER_ADDRESS: '1
 async function start (t: Test) {
   const running = await sandboxOnServer(t, { env: { ...tokenSecret, ...limits } })
   const clients = clientsOf(running.hasuraUrl)
-  const { sql, blocked } = running
+  const { sql, blocked, inOrder } = running
   return {
     ...clients,
     sql,
-    /** Runs both with `first` ahead of `second` in the queue for the locked row. */
-    inOrder: async (row: string, first: () => Promise<unknown>, second: () => Promise<unknown>) => {
-      await sql.query('BEGIN')
-      await sql.query(`SELECT FROM ${row} FOR UPDATE`)
-      const one = first()
-      await blocked(1)
-      const two = second()
-      await blocked(2)
-      await sql.query('COMMIT')
-      return Promise.all([one, two])
-    },
+    inOrder,
     /** Runs `work`, and `change` in the transaction that it waits for. */
     behind: async (row: string, work: () => Promise<unknown>, change: string) => {
       await sql.query('BEGIN')

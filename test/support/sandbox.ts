@@ -47,17 +47,29 @@ export async function sandbox (t: Test, { env = {}, project = hasura, database =
 
 /**
  * A running sandbox on a PostgreSQL server, for races: `sql` is a connection to its database, `connect` opens more, and
- * `blocked(2)` waits until two statements wait for a lock that one of them holds. Needs `{ skip: noServer }`.
+ * `blocked(2)` waits until two statements wait for a lock that one of them holds, and `inOrder` runs two requests that
+ * need a lock of one row, the first one ahead of the second. Needs `{ skip: noServer }`.
  */
 export async function sandboxOnServer (t: Test, options: Omit<SandboxOptions, 'database'> = {}) {
   const running = await sandbox(t, { ...options, database: 'server' })
   const databaseUrl = String(running.settings['SANDBOX_DATABASE_URL'])
   const sql = await connect(t, databaseUrl)
+  const blocked = async (statements: number): Promise<void> => waitUntilBlocked(sql, statements)
   return {
     ...running,
     databaseUrl,
     sql,
     connect: async () => connect(t, databaseUrl),
-    blocked: async (statements: number) => waitUntilBlocked(sql, statements)
+    blocked,
+    inOrder: async (row: string, first: () => Promise<unknown>, second: () => Promise<unknown>) => {
+      await sql.query('BEGIN')
+      await sql.query(`SELECT FROM ${row} FOR UPDATE`)
+      const one = first()
+      await blocked(1)
+      const two = second()
+      await blocked(2)
+      await sql.query('COMMIT')
+      return Promise.all([one, two])
+    }
   }
 }

@@ -4,7 +4,6 @@ import type { Json } from '../json.ts'
 import type { TrackedTable } from './catalogue.ts'
 import type { SqlConnection } from './sql-connection.ts'
 import { accessOf } from './permissions.ts'
-import { compileKey } from './select.ts'
 import { sqlFault } from './sql-fault.ts'
 import { all, newStatement, parameter, quote, resolveVariable, tableName } from './statement.ts'
 import type { Statement } from './statement.ts'
@@ -12,9 +11,6 @@ import { compileWhere } from './where.ts'
 
 /** The rows that a statement has written: how many, and a JSON array of them with all columns. */
 export interface Written { count: number, rows: string }
-
-/** The rows that a client means: by a condition or by the primary key. */
-export type Target = { where: Json } | { key: Json }
 
 const nothing: Written = { count: 0, rows: '[]' }
 
@@ -33,8 +29,8 @@ async function write (
 }
 
 /** Adds the presets of a permission to the values for one row. */
-function withPresets (given: Json, { set = {} }: { set?: Json }, of: Statement): Json {
-  const presets = Object.entries(set).map(([name, value]) => [name, resolveVariable(value, of)])
+function withPresets (given: Json, set: Json | undefined, of: Statement): Json {
+  const presets = Object.entries(set ?? {}).map(([name, value]) => [name, resolveVariable(value, of)])
   return { ...given, ...Object.fromEntries(presets) as Json }
 }
 
@@ -46,11 +42,9 @@ function assignments (table: TrackedTable, values: Json, of: Statement, operand 
   })
 }
 
-function compileTarget (target: Target, table: TrackedTable, filter: Json | undefined, of: Statement): string {
-  return all([
-    'key' in target ? compileKey(table, 't', target.key, of) : compileWhere(target.where, table, 't', of),
-    compileWhere(filter ?? {}, table, 't', of, 'permission')
-  ])
+/** Compiles the filter or the check of a permission. */
+function permit (expression: Json | null | undefined, table: TrackedTable, of: Statement): string {
+  return compileWhere(expression ?? {}, table, 't', of, 'permission')
 }
 
 export interface OnConflict { constraint: string, update_columns: string[], where?: Json }
@@ -61,10 +55,10 @@ function compileConflict (table: TrackedTable, conflict: OnConflict, of: Stateme
   const { update } = accessOf(table, of.session.role)
   const set = [
     ...conflict.update_columns.map(name => `${quote(name)} = EXCLUDED.${quote(name)}`),
-    ...assignments(table, withPresets({}, update ?? {}, of), of)
+    ...assignments(table, withPresets({}, update?.set, of), of)
   ]
-  const where = compileTarget({ where: conflict.where ?? {} }, table, update?.filter, of)
-  return `${on} DO UPDATE SET ${set.join(', ')} WHERE ${where}`
+  const where = compileWhere(conflict.where ?? {}, table, 't', of)
+  return `${on} DO UPDATE SET ${set.join(', ')} WHERE ${where} AND ${permit(update?.filter, table, of)}`
 }
 
 /**
@@ -78,17 +72,17 @@ export async function insertRows (
   if (objects.length === 0) return nothing
   const of = newStatement(session)
   const { insert, update } = accessOf(table, session.role)
-  const rows = objects.map(object => withPresets(object, insert ?? {}, of))
+  const rows = objects.map(object => withPresets(object, insert?.set, of))
   const mentioned = table.columns.filter(({ name }) => rows.some(row => Object.hasOwn(row, name)))
   const columns = mentioned.length === 0 ? table.columns.slice(0, 1) : mentioned
   const values = rows.map(row => columns.map(column => (
     Object.hasOwn(row, column.name) ? parameter(of, row[column.name], column) : 'DEFAULT'
   )))
-  const insertCheck = compileWhere(insert?.check ?? {}, table, 't', of, 'permission')
+  const insertCheck = permit(insert?.check, table, of)
   const sql = `INSERT INTO ${tableName(table)} AS t (${columns.map(({ name }) => quote(name)).join(', ')})
     VALUES ${values.map(row => `(${row.join(', ')})`).join(', ')}`
   if (conflict === undefined) return write(db, sql, insertCheck, of, path)
-  const updateCheck = compileWhere(update?.check ?? {}, table, 't', of, 'permission')
+  const updateCheck = permit(update?.check, table, of)
   // An updated row has an xmax: the transaction that locked it before the update.
   const check = `CASE WHEN t.xmax = 0 THEN ${insertCheck} ELSE ${updateCheck} END`
   return write(db, sql + compileConflict(table, conflict, of), check, of, path)
@@ -96,21 +90,22 @@ export async function insertRows (
 
 /** Updates rows: sets columns, and adds to numbers. Returns undefined if nothing is to change. */
 export async function updateRows (
-  db: SqlConnection, table: TrackedTable, session: Session, target: Target, { set, inc }: { set: Json, inc: Json }
+  db: SqlConnection, table: TrackedTable, session: Session, where: Json, { set, inc }: { set: Json, inc: Json }
 ): Promise<Written | undefined> {
   const of = newStatement(session)
   const { update } = accessOf(table, session.role)
-  const changes = [...assignments(table, withPresets(set, update ?? {}, of), of), ...assignments(table, inc, of, '+')]
+  const changes = [...assignments(table, withPresets(set, update?.set, of), of), ...assignments(table, inc, of, '+')]
   if (changes.length === 0) return undefined
-  const where = compileTarget(target, table, update?.filter, of)
-  const check = compileWhere(update?.check ?? {}, table, 't', of, 'permission')
-  return write(db, `UPDATE ${tableName(table)} AS t SET ${changes.join(', ')} WHERE ${where}`, check, of, '$')
+  const condition = all([compileWhere(where, table, 't', of), permit(update?.filter, table, of)])
+  const sql = `UPDATE ${tableName(table)} AS t SET ${changes.join(', ')} WHERE ${condition}`
+  return write(db, sql, permit(update?.check, table, of), of, '$')
 }
 
 export async function deleteRows (
-  db: SqlConnection, table: TrackedTable, session: Session, target: Target
+  db: SqlConnection, table: TrackedTable, session: Session, where: Json
 ): Promise<Written> {
   const of = newStatement(session)
-  const where = compileTarget(target, table, accessOf(table, session.role).delete?.filter, of)
-  return write(db, `DELETE FROM ${tableName(table)} AS t WHERE ${where}`, 'true', of, '$')
+  const filter = permit(accessOf(table, session.role).delete?.filter, table, of)
+  const condition = all([compileWhere(where, table, 't', of), filter])
+  return write(db, `DELETE FROM ${tableName(table)} AS t WHERE ${condition}`, 'true', of, '$')
 }

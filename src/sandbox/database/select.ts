@@ -22,7 +22,7 @@ export interface Selected {
 export interface Source {
   table: TrackedTable
   args: Json
-  /** The condition of a relationship or a primary key. */
+  /** The condition of a relationship. */
   condition?: (alias: string) => string
   /** Instead of the table, a JSON array of rows that a mutation has written. */
   written?: string
@@ -99,12 +99,6 @@ export function compileList (fields: Selected[], source: Source, of: Statement):
 export function compileAggregate (fields: Selected[], source: Source, of: Statement): string {
   const count = (): string => `(SELECT count(*) FROM (${compileRows(source, of, () => '1')}) r)`
   return compileObject(fields, ({ fields }) => compileObject(fields, count))
-}
-
-/** Compiles the condition that a row has this primary key. */
-export function compileKey ({ columns, primaryKey }: TrackedTable, alias: string, key: Json, of: Statement): string {
-  return all(columns.filter(({ name }) => primaryKey.includes(name))
-    .map(column => `${alias}.${quote(column.name)} = ${parameter(of, key[column.name], column)}`))
 }
 
 /**

@@ -80,6 +80,11 @@ export function compileWhere (
   }))
 }
 
+/** Returns the expression that a row has these values. */
+export function equals (values: Json): Json {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { _eq: value }]))
+}
+
 /** Compiles the condition under which the caller's role may select a row. */
 export function compileFilter (table: TrackedTable, alias: string, of: Statement): string {
   return compileWhere(accessOf(table, of.session.role).select?.filter ?? {}, table, alias, of, 'permission')

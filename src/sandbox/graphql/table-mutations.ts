@@ -1,8 +1,9 @@
 import type { TrackedTable } from '../database/catalogue.ts'
 import { deleteRows, insertRows, updateRows } from '../database/mutate.ts'
-import type { OnConflict, Target, Written } from '../database/mutate.ts'
+import type { OnConflict, Written } from '../database/mutate.ts'
 import { accessOf, hasReadableKey } from '../database/permissions.ts'
 import { compileList, compileOne, runQuery } from '../database/select.ts'
+import { equals } from '../database/where.ts'
 import type { Json } from '../json.ts'
 import { invalidInput } from './given.ts'
 import type { RootContext, RootField, RootFields } from './root-field.ts'
@@ -47,20 +48,18 @@ function inserting (table: TrackedTable, argument: 'object' | 'objects'): Mutate
   }
 }
 
-function updating (table: TrackedTable, target: (args: Json) => Target): Mutate {
+function updating (table: TrackedTable, whereOf: (args: Json) => unknown): Mutate {
   return async (args, { db, session }, path) => {
     const { _set: set = {}, _inc: inc = {} } = args as { _set?: Json, _inc?: Json }
     const twice = Object.keys(set).filter(column => Object.hasOwn(inc, column)).map(column => `'${column}'`)
-    if (twice.length === 0) return updateRows(db, table, session, target(args), { set, inc })
+    if (twice.length === 0) return updateRows(db, table, session, whereOf(args) as Json, { set, inc })
     throw invalidInput(`Column found in multiple operators: [${twice.join(', ')}].`, `${path}.args`)
   }
 }
 
-function deleting (table: TrackedTable, target: (args: Json) => Target): Mutate {
-  return async (args, { db, session }) => deleteRows(db, table, session, target(args))
+function deleting (table: TrackedTable, whereOf: (args: Json) => unknown): Mutate {
+  return async (args, { db, session }) => deleteRows(db, table, session, whereOf(args) as Json)
 }
-
-const byWhere = ({ where }: Json): Target => ({ where: where as Json })
 
 /** The mutation root fields of a table for a role. */
 export function tableMutations (table: TrackedTable, role: string): RootFields {
@@ -75,11 +74,11 @@ export function tableMutations (table: TrackedTable, role: string): RootFields {
       manyRows(table, `objects: [${name}_insert_input!]!${conflict}`, inserting(table, 'objects'))],
     [insert && select, `insert_${name}_one`,
       oneRow(table, `object: ${name}_insert_input!${conflict}`, inserting(table, 'object'))],
-    [update, `update_${name}`, manyRows(table, `${changes}${where}`, updating(table, byWhere))],
+    [update, `update_${name}`, manyRows(table, `${changes}${where}`, updating(table, ({ where }) => where))],
     [update && hasKey, `update_${name}_by_pk`,
-      oneRow(table, `${changes}pk_columns: ${name}_pk_columns_input!`, updating(table, args => ({ key: args['pk_columns'] as Json })))],
-    [remove, `delete_${name}`, manyRows(table, where, deleting(table, byWhere))],
-    [remove && hasKey, `delete_${name}_by_pk`, oneRow(table, keyArguments(table), deleting(table, key => ({ key })))]
+      oneRow(table, `${changes}pk_columns: ${name}_pk_columns_input!`, updating(table, ({ pk_columns: key }) => equals(key as Json)))],
+    [remove, `delete_${name}`, manyRows(table, where, deleting(table, ({ where }) => where))],
+    [remove && hasKey, `delete_${name}_by_pk`, oneRow(table, keyArguments(table), deleting(table, equals))]
   ]
   return Object.fromEntries(fields.filter(([isPermitted]) => isPermitted).map(([, name, field]) => [name, field]))
 }

@@ -1,8 +1,9 @@
 import type { TrackedTable } from '../database/catalogue.ts'
 import { accessOf, hasReadableKey } from '../database/permissions.ts'
-import { compileAggregate, compileKey, compileList, compileOne, runQuery } from '../database/select.ts'
+import { compileAggregate, compileList, compileOne, runQuery } from '../database/select.ts'
 import type { Selected } from '../database/select.ts'
 import type { Statement } from '../database/statement.ts'
+import { equals } from '../database/where.ts'
 import type { RootField, RootFields } from './root-field.ts'
 import { keyArguments, selectArguments } from './table-sdl.ts'
 
@@ -26,7 +27,7 @@ export function tableQueries (table: TrackedTable, role: string): RootFields {
     }),
     ...(hasReadableKey(table, role) && {
       [`${name}_by_pk`]: queryField(`(${keyArguments(table)}): ${name}`, ({ args, fields }, of) => (
-        compileOne(fields, { table, args: {}, condition: alias => compileKey(table, alias, args, of) }, of)
+        compileOne(fields, { table, args: { where: equals(args) } }, of)
       ))
     })
   }

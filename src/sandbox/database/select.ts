@@ -63,8 +63,8 @@ function compileRows (
   ].join(' ')
 }
 
-/** A JSON object in SQL. PostgreSQL writes the values, so that numbers keep all their digits. */
-function compileObject (fields: Selected[], value: (field: Selected) => string): string {
+/** Compiles a JSON object. PostgreSQL writes the values, so that numbers keep all their digits. */
+export function compileObject (fields: Selected[], value: (field: Selected) => string): string {
   const columns = fields.map((field) => {
     const sql = field.name === '__typename' ? `'${field.typeName}'::text` : value(field)
     return `${sql} AS ${quote(field.alias)}`

@@ -2,7 +2,7 @@ import type { TrackedTable } from '../database/catalogue.ts'
 import { deleteRows, insertRows, updateRows } from '../database/mutate.ts'
 import type { OnConflict, Written } from '../database/mutate.ts'
 import { accessOf, hasReadableKey } from '../database/permissions.ts'
-import { compileList, compileOne, runQuery } from '../database/select.ts'
+import { compileList, compileObject, compileOne, runQuery } from '../database/select.ts'
 import { equals } from '../database/where.ts'
 import type { Json } from '../json.ts'
 import { invalidInput } from './given.ts'
@@ -16,15 +16,10 @@ type Mutate = (args: Json, context: RootContext, path: string) => Promise<Writte
 function manyRows (table: TrackedTable, args: string, mutate: Mutate): RootField {
   const run: RootField['run'] = async ({ name, args, fields }, context) => {
     const { count, rows: written } = await mutate(args, context, `$.selectionSet.${name}`) ?? { count: 0, rows: '[]' }
-    const parts: string[] = []
-    for (const { alias, name, typeName, fields: selected } of fields) {
-      const source = { table, args: {}, written }
-      const value = name === 'returning'
-        ? await runQuery(context.db, context.session, of => compileList(selected, source, of))
-        : JSON.stringify(name === 'affected_rows' ? count : typeName)
-      parts.push(`${JSON.stringify(alias)}:${value}`)
-    }
-    return `{${parts.join()}}`
+    const source = { table, args: {}, written }
+    return runQuery(context.db, context.session, of => compileObject(fields, ({ name, fields }) => (
+      name === 'returning' ? compileList(fields, source, of) : String(count)
+    )))
   }
   return { sdl: `(${args}): ${table.graphqlName}_mutation_response`, run }
 }

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -10,6 +10,7 @@ import { parse } from 'yaml'
 import { configSchema } from '../src/config.ts'
 import { temporaryFolder } from './support/folders.ts'
 import { hasuraOf, serverOf, settings } from './support/service.ts'
+import { smtpServer } from './support/smtp-servers.ts'
 
 interface Mount { type: string, source: string, read_only: boolean, bind?: { create_host_path: boolean } }
 
@@ -153,13 +154,36 @@ async function startWith (t: Test, command: string, cwd: string, env: Record<str
 
 const noProc = existsSync('/proc/self/task') ? false : 'the threads of a process are counted in /proc, on Linux'
 
-t.test('the production build has one thread for each concurrent hash', { skip: noProc }, async (t) => {
-  const { url: hasura } = await hasuraOf(t, { UserByEmail: { data: { user: [] } } })
+/** A folder with the production build, and what the image copies beside it. */
+function buildProduction (t: Test): string {
   const production = temporaryFolder(t)
   symlinkSync(resolve('node_modules'), join(production, 'node_modules'))
-  writeFileSync(join(production, 'package.json'), '{"type":"module"}')
   // `tsc -b` checks the types.
   execFileSync('npx', ['tsc', '-p', 'tsconfig.build.json', '--noCheck', '--outDir', join(production, 'dist')])
+  const [, lastStage = ''] = /^(?:[^]*\n)?FROM ([^]*)$/.exec(readFileSync('Dockerfile', 'utf8')) ?? []
+  for (const [, source = '', target = ''] of lastStage.matchAll(/^COPY (?!--from)(\S+) (\S+)$/gm)) {
+    cpSync(source, join(production, target === './' ? source : target), { recursive: true })
+  }
+  return production
+}
+
+t.test('the production build sends mails, and needs only what the image copies', async (t) => {
+  const { settings: mail, next } = await smtpServer(t)
+  const user = { id: 1, email: 'a@b.test', password: 'a-hash', default_role: 'user', disabled_at: null, email_verified_at: null, roles: [] }
+  const { url: hasura } = await hasuraOf(t, { UserByEmail: { data: { user: [user] } } })
+  const { url } = await startWith(t, scripts.start, buildProduction(t), { ...mail, HASURA_GRAPHQL_ENDPOINT: hasura })
+  const { status } = await fetch(`${url}/request-password-reset`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-hasura-action-secret': settings.ACTION_SECRET },
+    body: JSON.stringify({ input: { email: user.email } })
+  })
+  t.equal(status, 200)
+  t.match((await next()).mail, { subject: 'Reset your password', text: /https:\/\/app\.test\/reset-password#token=\S{76}/ })
+})
+
+t.test('the production build has one thread for each concurrent hash', { skip: noProc }, async (t) => {
+  const { url: hasura } = await hasuraOf(t, { UserByEmail: { data: { user: [] } } })
+  const production = buildProduction(t)
   const unset = { variables: {}, hashes: availableParallelism() }
   for (const { variables, hashes } of [unset, { variables: { PASSWORD_CONCURRENCY: '9' }, hashes: 9 }]) {
     // Slow enough that all of them run before the first one ends.

@@ -8,7 +8,7 @@ const meanings = {
   'exp': 'expires at',
   'jti': 'unique to this token',
   'iss': 'who issued it',
-  'aud': 'whom it is for',
+  'aud': 'the audience',
   'x-hasura-user-id': 'compared with rows by permissions',
   'x-hasura-default-role': 'the role of a request that names none',
   'x-hasura-allowed-roles': 'the roles that x-hasura-role may name',

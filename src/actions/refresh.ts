@@ -31,10 +31,14 @@ export async function refresh (fastify: FastifyInstance): Promise<void> {
         id, generation, next_generation: next.generation, now, grace_start, idle_expires_at
       }, request)
       const [swapped] = swap?.returning ?? []
-      if (swapped !== undefined) return sessions.answer(swapped.user, next, reply)
+      if (swapped !== undefined) {
+        request.attempt.userId = swapped.user.id
+        return sessions.answer(swapped.user, next, reply)
+      }
       const [reused] = reuse?.returning ?? []
       if (reused !== undefined) {
         reuses.inc()
+        request.attempt.userId = reused.user_id
         request.log.warn({ userId: reused.user_id, sessionId: id }, 'an old refresh token was used again: the session ends')
         throw invalidRefreshToken()
       }
@@ -43,6 +47,7 @@ export async function refresh (fastify: FastifyInstance): Promise<void> {
         id, generations: [generation, next.generation], now, grace_start
       }, request)
       if (session === undefined) throw invalidRefreshToken()
+      request.attempt.userId = session.user.id
       // The token is the current one. Repeated here, it could overwrite a newer one if this answer arrives late.
       if (session.generation === generation) return sessions.answerAccess(session.user, id)
       return sessions.answer(session.user, next, reply)

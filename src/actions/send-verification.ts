@@ -16,7 +16,6 @@ export async function sendVerification (fastify: FastifyInstance): Promise<void>
     output: { ok: { type: 'boolean' } },
     async handler (_input, { caller, request }) {
       const { enqueue, tokens } = requireMail(fastify)
-      request.attempt.userId = caller.userId
       const limits = [
         ...mailRequestLimits(fastify, request), ...recipientLimits('verify-email', digest(String(caller.userId)))
       ]

@@ -110,6 +110,7 @@ export function registerSessionAction<Input extends object, Output extends objec
     async handler (input, context) {
       const caller = fastify.callerOf(context.request)
       if (caller === undefined) throw notAuthenticated()
+      context.request.attempt.userId = caller.userId
       return handler(input, { ...context, caller })
     }
   })

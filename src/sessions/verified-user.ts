@@ -37,7 +37,6 @@ export async function findCaller (
   const variables = { where: callerAt(caller, new Date().toISOString()) }
   const { user: [user] } = await hasura.request(FindUserDocument, variables, request)
   if (user === undefined) throw notAuthenticated()
-  request.attempt.userId = user.id
   return user
 }
 

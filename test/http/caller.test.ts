@@ -70,7 +70,7 @@ t.test('a caller who is deleted, or whose session has ended, is not authenticate
   const { url: hasura } = await hasuraOf(t, {
     FindUser: { data: { user: [] } }, EndSessions: { data: { update_user_session: { affected_rows: 0 } } }
   })
-  const { inject } = await service(t, { ...tokenSecret, ...mail, HASURA_GRAPHQL_ENDPOINT: hasura })
+  const { inject, log } = await service(t, { ...tokenSecret, ...mail, HASURA_GRAPHQL_ENDPOINT: hasura })
   const table: Array<[action: string, expected: object]> = [
     ['/revoke-session', refused], ['/change-password', refused], ['/change-email', refused], ['/delete-account', refused],
     // These answer before they look anybody up, or once they know that the token is the caller's own.
@@ -83,6 +83,7 @@ t.test('a caller who is deleted, or whose session has ended, is not authenticate
     const input = calls.find(({ url }) => url === action)?.input
     for (const session_variables of [signedIn, { ...signedIn, 'x-hasura-role': 'admin' }, { ...signedIn, 'x-hasura-session-id': id }]) {
       t.match(await inject({ url: action, payload: { input, session_variables } }), expected, action)
+      t.match(log().findLast(({ msg }) => msg === 'request'), { userId: 7, event: action.slice(1) }, 'the log says who called')
     }
   }
 })

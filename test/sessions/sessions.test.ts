@@ -27,12 +27,13 @@ async function inGrace (t: Test, generation?: number) {
 t.test('one call for a refresh, and the answer must not be stored', async (t) => {
   const { url, asked } = await hasuraOf(t, { RefreshSession: swapped })
   const times = { REFRESH_GRACE_SECONDS: '100', SESSION_IDLE_SECONDS: '1000' }
-  const { inject } = await service(t, { ...tokenSecret, ...times, HASURA_GRAPHQL_ENDPOINT: url })
+  const { inject, log } = await service(t, { ...tokenSecret, ...times, HASURA_GRAPHQL_ENDPOINT: url })
   const { status, headers, body } = await inject({ url: '/refresh', payload: { input: { refresh_token: tokenOf(3) } } })
   t.strictSame([status, headers['cache-control']], [200, 'no-store'])
   t.match(body, { token: String, expires_in: 900, session_id: id })
   t.equal((body as { refresh_token: string }).refresh_token, tokenOf(4))
   t.strictSame(asked.map(({ operation }) => operation), ['RefreshSession'])
+  t.match(log().at(-1), { event: 'refresh', userId: 7, outcome: 'success' })
   const variables = asked[0]?.variables as Record<'now' | 'grace_start' | 'idle_expires_at', string>
   t.match(variables, { id, generation: 3, next_generation: 4 })
   const now = Date.parse(variables.now)
@@ -42,13 +43,14 @@ t.test('one call for a refresh, and the answer must not be stored', async (t) =>
 
 t.test('two calls within the grace', async (t) => {
   for (const [generation, expected] of [[4, tokenOf(4)], [3, undefined]] as const) {
-    const { asked, inject } = await inGrace(t, generation)
+    const { asked, inject, log } = await inGrace(t, generation)
     const { status, headers, body } = await inject({ url: '/refresh', payload: { input: { refresh_token: tokenOf(3) } } })
     t.strictSame([status, headers['cache-control']], [200, 'no-store'])
     t.match(body, { token: String, expires_in: 900, session_id: id })
     t.equal((body as { refresh_token?: string }).refresh_token, expected)
     t.strictSame(asked.map(({ operation }) => operation), ['RefreshSession', 'SessionInGrace'])
     t.match(asked[1]?.variables, { id, generations: [3, 4] })
+    t.match(log().at(-1), { event: 'refresh', userId: 7, outcome: 'success' })
   }
 })
 
@@ -93,6 +95,7 @@ t.test('the reuse of a token is one line in the log, without a token, and counte
   const warnings = log().filter(({ level }) => Number(level) >= 40)
   t.match(warnings, [{ level: 40, userId: 7, sessionId: id, msg: 'an old refresh token was used again: the session ends' }])
   t.equal(warnings.length, 1)
+  t.match(log().at(-1), { msg: 'request', event: 'refresh', userId: 7, code: 'invalid-refresh-token' })
   for (const secret of [tokenOf(3), tokenOf(4), tokenSecret.TOKEN_SECRET]) t.notMatch(JSON.stringify(log()), secret)
 })
 

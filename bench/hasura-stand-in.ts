@@ -1,7 +1,8 @@
 /**
  * A stand-in for Hasura, as a process: it answers the service's operations from memory, so that the bench measures the
  * service. `known-…` emails have a user with a hash of `COST`, `cheap-…` one with the cheapest hash, `unreadable-…` one
- * with a hash that nothing can verify, and other emails no user.
+ * with a hash that nothing can verify, and other emails no user. Every session can be refreshed. `GET` returns the
+ * number of operations so far.
  */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -27,12 +28,22 @@ function findById (id = NaN): object[] {
 
 function answer ({ query, variables: { email = '', where } = {} }: Operation): object {
   if (query.includes('query FindUser')) return { data: { user: findById(where?.id?._eq) } }
+  if (query.includes('mutation RefreshSession')) {
+    return { data: { swap: { returning: [{ user: { ...user, id: 1 } }] }, reuse: { returning: [] } } }
+  }
+  if (query.includes('mutation StartSession')) return { data: { update_user: { affected_rows: 1 } } }
   if (!query.includes('query UserByEmail')) return { errors: [{ message: 'The bench needs no other operation' }] }
   const stored = hashes[email.split('-')[0] ?? '']
   return { data: { user: stored === undefined ? [] : [{ ...user, id: 1, email, password: stored }] } }
 }
 
+let operations = 0
 const server = createServer((request, response) => {
+  if (request.method === 'GET') {
+    response.end(String(operations))
+    return
+  }
+  operations++
   void text(request).then((body) => {
     response.setHeader('content-type', 'application/json').end(JSON.stringify(answer(JSON.parse(body) as Operation)))
   })

@@ -10,17 +10,19 @@ interface Load {
   /** Which users of the stand-in log in. */
   users?: 'known' | 'cheap'
   isPasswordWrong?: boolean
+  /** The input of every request, in place of a login. */
+  input?: object
 }
 
 /**
- * Sends logins, each connection for a user of its own, with autocannon.
+ * Sends requests with autocannon. Each connection logs in a user of its own, unless there is an `input`.
  *
  * @param expected - the status of every answer. Those of `tolerated` are not counted
  * @returns answers per second, up to the time at which 90 % are there: the last ones come while connections are idle
  * @throws Error if an answer has another status, or is missing
  */
 export async function send (
-  { url }: Server, { path, connections, requestsPerConnection, users = 'known', isPasswordWrong = false }: Load, expected: number, tolerated: number[] = []
+  { url }: Server, { path, connections, requestsPerConnection, users = 'known', isPasswordWrong = false, input }: Load, expected: number, tolerated: number[] = []
 ): Promise<{ answers: number, perSecond: number }> {
   const times: number[] = []
   let connection = 0
@@ -35,8 +37,8 @@ export async function send (
       sampleInt: 10,
       timeout: 60,
       setupClient: (client) => {
-        const input = { email: `${users}-${connection++}@bench.test`, password: isPasswordWrong ? `${password}!` : password }
-        client.setBody(JSON.stringify({ input }))
+        const login = { email: `${users}-${connection++}@bench.test`, password: isPasswordWrong ? `${password}!` : password }
+        client.setBody(JSON.stringify({ input: input ?? login }))
       }
     }, (error: unknown, result) => {
       if (error instanceof Error) reject(error)

@@ -1,21 +1,15 @@
 import { availableParallelism } from 'node:os'
 import { send } from './load.ts'
-import { interleave, median, processorSeconds } from './measure.ts'
+import { interleave, median, rateOf } from './measure.ts'
+import type { Rate } from './measure.ts'
 import type { Context, Report } from './report.ts'
 import { startHasura, startServer, startService } from './servers.ts'
 import type { Server } from './servers.ts'
 import { headers } from './users.ts'
 
-interface Rate { processorMilliseconds: number, perSecond: number }
-interface Work { answers: number, perSecond: number }
-
-async function measure ({ pid }: Server, work: () => Promise<Work>): Promise<Rate> {
-  const before = processorSeconds(pid)
-  const { answers, perSecond } = await work()
-  return { processorMilliseconds: (processorSeconds(pid) - before) * 1000 / answers, perSecond }
-}
-
-async function verify ({ url }: Server, concurrency: number, milliseconds: number): Promise<Work> {
+async function verify (
+  { url }: Server, concurrency: number, milliseconds: number
+): Promise<{ answers: number, perSecond: number }> {
   const body = JSON.stringify({ concurrency, milliseconds })
   const response = await fetch(`${url}/verify`, { method: 'POST', headers, body })
   const { verified, seconds } = await response.json() as { verified: number, seconds: number }
@@ -30,9 +24,9 @@ export async function loginCost ({ isQuick, cost, rounds, progress }: Context): 
   const least = await startServer('least-server.js', { HASURA_GRAPHQL_ENDPOINT: hasura.url, COST: JSON.stringify(cost) })
   const load = { path: '/login', connections: 4 * concurrency, requestsPerConnection: isQuick ? 2 : 8 }
   const measurements = [
-    async () => measure(service, async () => send(service, load, 200)),
-    async () => measure(least, async () => send(least, load, 200)),
-    async () => measure(least, async () => verify(least, concurrency, isQuick ? 50 : 600))
+    async () => rateOf(service, async () => send(service, load, 200)),
+    async () => rateOf(least, async () => send(least, load, 200)),
+    async () => rateOf(least, async () => verify(least, concurrency, isQuick ? 50 : 600))
   ] as const
 
   progress('warm-up')

@@ -5,18 +5,21 @@
 import { loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { loginCost } from './login-cost.ts'
+import { loginSessions } from './login-sessions.ts'
 import { loginTiming } from './login-timing.ts'
 import { mailTiming } from './mail-timing.ts'
+import { refreshRate } from './refresh-rate.ts'
 import { refusals } from './refusals.ts'
 import { toMarkdown, writeResults } from './report.ts'
 import type { Context, Report } from './report.ts'
 import { stopAll } from './servers.ts'
+import { sessionTable } from './session-table.ts'
 import { signing } from './signing.ts'
 import { sweep } from './sweep.ts'
 
 const benchmarks = new Map<string, (context: Context) => Promise<Report>>([
-  ['login-cost', loginCost], ['sweep', sweep], ['refusals', refusals], ['signing', signing], ['login-timing', loginTiming],
-  ['mail-timing', mailTiming]
+  ['login-cost', loginCost], ['sweep', sweep], ['refusals', refusals], ['signing', signing], ['refresh-rate', refreshRate],
+  ['login-sessions', loginSessions], ['session-table', sessionTable], ['login-timing', loginTiming], ['mail-timing', mailTiming]
 ])
 
 async function run (names: string[], isQuick: boolean): Promise<Report[]> {

@@ -40,6 +40,17 @@ export function processorSeconds (pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
 }
 
+export interface Rate { processorMilliseconds: number, perSecond: number }
+
+/** Runs work that a process does. Returns its answers per second, and the processor time that each of them took. */
+export async function rateOf (
+  { pid }: { pid: number }, work: () => Promise<{ answers: number, perSecond: number }>
+): Promise<Rate> {
+  const before = processorSeconds(pid)
+  const { answers, perSecond } = await work()
+  return { processorMilliseconds: (processorSeconds(pid) - before) * 1000 / answers, perSecond }
+}
+
 /** MiB of resident memory of a process. */
 export function residentMebibytes (pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024

@@ -5,7 +5,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
-import { actionSecret } from './users.ts'
+import { actionSecret, adminSecret } from './users.ts'
 import type { Cost } from './users.ts'
 
 export interface Server { url: string, pid: number }
@@ -52,7 +52,7 @@ export async function startHasura (cost: Cost): Promise<Server> {
 export async function startService (hasura: Server, cost: Cost, env: Record<string, string> = {}): Promise<Server> {
   return startServer('../src/server.js', {
     HASURA_GRAPHQL_ENDPOINT: hasura.url,
-    HASURA_GRAPHQL_ADMIN_SECRET: 'admin-secret-of-the-bench',
+    HASURA_GRAPHQL_ADMIN_SECRET: adminSecret,
     HASURA_GRAPHQL_JWT_SECRET: '{"type":"HS256","key":"a-key-of-the-bench-of-at-least-32-bytes"}',
     ACTION_SECRET: actionSecret,
     ARGON2_MEMORY_KIB: String(cost.memoryCost),

@@ -9,7 +9,8 @@ import { parsePrivateKey } from '../src/jwt/signing-keys.ts'
 import { median } from './measure.ts'
 import type { Context, Report } from './report.ts'
 
-function keysOf (type: string): Record<string, string> {
+/** The service's settings for signing with a type of key. */
+export function keysOf (type: string): Record<string, string> {
   if (!isPairType(type)) return { HASURA_GRAPHQL_JWT_SECRET: JSON.stringify({ type, key: 'k'.repeat(64) }) }
   const { privatePem, publicPem } = makePems(type)
   return { HASURA_GRAPHQL_JWT_SECRET: JSON.stringify({ type, key: publicPem }), JWT_PRIVATE_KEY: privatePem }

@@ -8,6 +8,7 @@ import { checkPermissions } from './database/where.ts'
 import { createCallAction } from './graphql/action.ts'
 import { createExecute } from './graphql/execute.ts'
 import { createGraphqlServer } from './graphql/graphql-server.ts'
+import { addMetadataApi } from './metadata-api.ts'
 import { loadMetadata } from './metadata/metadata.ts'
 import { portOf } from './settings.ts'
 import type { SandboxSettings } from './settings.ts'
@@ -83,9 +84,11 @@ export async function startHasura (options: HasuraOptions): Promise<RunningHasur
       authenticate,
       execute: createExecute({ db: database, tables, metadata, callAction }),
       corsDomain: settings.HASURA_GRAPHQL_CORS_DOMAIN,
+      isDevMode: settings['HASURA_GRAPHQL_DEV_MODE'] === 'true',
       report: (error) => { log(String(error)) }
     })
     opened.push(async () => server.close())
+    addMetadataApi(server, authenticate, metadata.exported)
     extend?.(server)
     return { hasuraUrl: await listen(server, 'SANDBOX_PORT', port), database: database.description, close }
   } catch (error) {

@@ -15,19 +15,20 @@ export interface Texts {
   adoptedSql: string
 }
 
-interface Action {
+/** An entry of `actions.yaml`, as far as it matters here. */
+export interface ActionEntry {
   name: string
   definition: { handler: string, headers?: Array<{ name: string, value_from_env?: string }> }
   permissions?: Array<{ role: string }>
 }
 
 /** Reads the actions of an `actions.yaml`, by name. */
-export function readActions (text: string, file: string): Map<string, Action> {
-  const { actions } = Object(readYaml(text, file)) as { actions?: Action[] | null }
+export function readActions (text: string, file: string): Map<string, ActionEntry> {
+  const { actions } = Object(readYaml(text, file)) as { actions?: ActionEntry[] | null }
   return new Map((actions ?? []).map(action => [action.name, action]))
 }
 
-function describe ({ definition: { handler, headers = [] } }: Action): string {
+function describe ({ definition: { handler, headers = [] } }: ActionEntry): string {
   const secret = headers.find(({ name }) => name === 'x-hasura-action-secret')
   return `the handler ${handler}${secret === undefined ? '' : ` and the secret in ${String(secret.value_from_env)}`}`
 }

@@ -14,6 +14,8 @@ export interface GraphqlServerOptions {
   execute: Execute
   /** The origins that web pages may have, as in Hasura's HASURA_GRAPHQL_CORS_DOMAIN: `*` or a comma-separated list. */
   corsDomain: string
+  /** Whether everybody, and not only the administrator, sees the details of errors. */
+  isDevMode: boolean
   /** Receives errors that are bugs of the sandbox. */
   report: (error: unknown) => void
 }
@@ -28,7 +30,7 @@ function readOrigins (domains: string): true | RegExp[] {
 
 /** Makes Hasura's HTTP API: `/v1/graphql`, `/healthz` and `/v1/version`; in a browser, GraphiQL at `/graphiql`. */
 export function createGraphqlServer (
-  { authenticate, execute, corsDomain, report }: GraphqlServerOptions
+  { authenticate, execute, corsDomain, isDevMode, report }: GraphqlServerOptions
 ): FastifyInstance {
   const server = Fastify({ bodyLimit: 67_108_864, forceCloseConnections: true })
   server.register(cors, {
@@ -42,7 +44,7 @@ export function createGraphqlServer (
   server.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => { done(null, body) })
 
   const faultOf = (error: unknown, session: Session | undefined): unknown => {
-    if (error instanceof HasuraFault) return session?.role === 'admin' ? error.toAdmin() : error
+    if (error instanceof HasuraFault) return isDevMode || session?.role === 'admin' ? error.toAdmin() : error
     report(error)
     return new HasuraFault('unexpected', 'internal error')
   }

@@ -15,6 +15,8 @@ export type Action = ActionMetadata & ActionDeclaration
 export interface Metadata extends Pick<ActionDeclarations, 'types' | 'scalars'> {
   tables: TableMetadata[]
   actions: Action[]
+  /** The metadata as Hasura's metadata API exports it, as far as the sandbox knows it. */
+  exported: object
 }
 
 function readYaml (file: string): unknown {
@@ -29,15 +31,18 @@ function include (value: unknown, file: string): [unknown, string] {
   return [readYaml(target), target]
 }
 
-function readTables (databasesFile: string): TableMetadata[] {
-  const databases = check(z.array(databaseSchema), readYaml(databasesFile), databasesFile)
-  return databases.flatMap(({ tables }) => {
-    const [entries, file] = include(tables, databasesFile)
-    return check(z.array(z.unknown()), entries, file).map((entry) => {
-      const [table, tableFile] = include(entry, file)
-      return check(tableSchema, table, tableFile)
-    })
+function readTables (list: unknown, databasesFile: string): TableMetadata[] {
+  const [entries, file] = include(list, databasesFile)
+  return check(z.array(z.unknown()), entries, file).map((entry) => {
+    const [table, tableFile] = include(entry, file)
+    return check(tableSchema, table, tableFile)
   })
+}
+
+function readSources (file: string) {
+  return check(z.array(databaseSchema), readYaml(file), file).map(database => (
+    { ...database, tables: readTables(database.tables, file) }
+  ))
 }
 
 /**
@@ -56,8 +61,10 @@ export function loadMetadata (folder: string): Metadata {
   const file = join(folder, 'actions.yaml')
   const { actions } = check(actionsSchema, readYaml(file), file)
   const { declarationOf, types, scalars } = readActionDeclarations(join(folder, 'actions.graphql'))
+  const sources = readSources(join(folder, 'databases', 'databases.yaml'))
   return {
-    tables: readTables(join(folder, 'databases', 'databases.yaml')),
+    tables: sources.flatMap(({ tables }) => tables),
+    exported: { version: 3, sources, actions },
     actions: actions.map(action => ({ ...action, ...declarationOf(action.name) })),
     types,
     scalars

@@ -1,0 +1,23 @@
+/** `npm run doctor`: checks a deployment, and prints one line for each check. */
+import { styleText } from 'node:util'
+import { readEnvironment } from '../../env-file.ts'
+import { doctor } from './doctor.ts'
+import type { Finding } from './finding.ts'
+
+const labels = { ok: 'ok     ', failed: 'FAILED ', unknown: 'unknown' }
+const colors = { ok: 'green', failed: 'red', unknown: 'yellow' } as const
+
+const isColored = process.stdout.isTTY || process.env['FORCE_COLOR'] !== undefined
+
+function describe ({ check, state, text }: Finding): string {
+  return `${isColored ? styleText(colors[state], labels[state]) : labels[state]} ${check}: ${text}`
+}
+
+try {
+  const findings = await doctor(readEnvironment())
+  console.log(findings.map(describe).join('\n'))
+  process.exitCode = findings.some(({ state }) => state === 'failed') ? 1 : 0
+} catch (error) {
+  console.error((error as Error).message)
+  process.exitCode = 1
+}

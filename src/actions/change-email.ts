@@ -5,7 +5,7 @@ import type { Done, MutationChangeEmailArgs } from '../generated/actions.ts'
 import { UserByEmailDocument } from '../generated/operations.ts'
 import { registerSessionAction } from '../http/register-action.ts'
 import { requireMail } from '../mail/mail.ts'
-import { isWithinLimits, mailRequestLimits, recipientLimits } from '../mail/mail-limits.ts'
+import { isWithinLimits, mailRequestLimits } from '../mail/mail-limits.ts'
 import { withVerifiedUser } from '../sessions/verified-user.ts'
 
 /**
@@ -13,7 +13,7 @@ import { withVerifiedUser } from '../sessions/verified-user.ts'
  * link is used. If another user has the new email, that user gets a mail instead. The answer does not reveal it.
  */
 export async function changeEmail (fastify: FastifyInstance): Promise<void> {
-  const { digest, hasura } = fastify
+  const { hasura } = fastify
 
   registerSessionAction<MutationChangeEmailArgs, Done>(fastify, {
     name: 'ChangeEmail',
@@ -25,8 +25,7 @@ export async function changeEmail (fastify: FastifyInstance): Promise<void> {
 
       return withVerifiedUser(fastify, context, input.password, 'input.password', async ({ user }) => {
         if (email === user.email) throw new ActionError('validation-failed', 'input.email is the email that you have')
-        const limits = [...mailRequestLimits(fastify, context.request), ...recipientLimits('confirm-email', digest(email))]
-        if (!await isWithinLimits(fastify, limits)) return { ok: true }
+        if (!await isWithinLimits(fastify, mailRequestLimits(fastify, context.request))) return { ok: true }
         enqueue(async () => {
           const { user: [owner] } = await hasura.request(UserByEmailDocument, { email })
           if (owner !== undefined) return { name: 'email-taken', to: owner.email }

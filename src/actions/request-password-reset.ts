@@ -4,7 +4,7 @@ import type { Done, MutationRequestPasswordResetArgs } from '../generated/action
 import { UserByEmailDocument } from '../generated/operations.ts'
 import { registerAction } from '../http/register-action.ts'
 import { requireMail } from '../mail/mail.ts'
-import { isWithinLimits, mailRequestLimits, recipientLimits } from '../mail/mail-limits.ts'
+import { isWithinLimits, mailRequestLimits } from '../mail/mail-limits.ts'
 
 /**
  * `RequestPasswordReset`: mails a link that sets a new password. The answer comes before the lookup, so neither its
@@ -20,11 +20,9 @@ export async function requestPasswordReset (fastify: FastifyInstance): Promise<v
     async handler (input, { request }) {
       const { enqueue, tokens } = requireMail(fastify)
       const email = normalizeEmail(input.email)
-      const account = digest(email)
-      request.attempt.account = account
+      request.attempt.account = digest(email)
 
-      const limits = [...mailRequestLimits(fastify, request), ...recipientLimits('reset-password', account)]
-      if (!await isWithinLimits(fastify, limits)) return { ok: true }
+      if (!await isWithinLimits(fastify, mailRequestLimits(fastify, request))) return { ok: true }
       enqueue(async () => {
         const { user: [user] } = await hasura.request(UserByEmailDocument, { email })
         if (user === undefined || user.disabled_at !== null) return undefined

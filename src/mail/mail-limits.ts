@@ -1,20 +1,23 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { LimitRule } from '../throttle/limit-rule.ts'
+import type { MailName } from './templates.ts'
 
 const hour = 3600
 
+/** Mails about a change. The second of two within a minute may be the one that its recipient must not miss. */
+const notices: readonly MailName[] = ['password-changed', 'email-changed', 'account-deleted']
+
 /**
- * Limits of mails of one kind to one recipient: enough for a person who waits for a mail, too few to annoy anybody.
+ * Limits of mails of one kind to one recipient: enough for a person who waits for a mail, too few to annoy anybody. The
+ * email is counted, not the user: anybody can sign up with an email, delete that user and sign up again.
  *
- * @param kind - the mail
- * @param recipient - a keyed digest of the email or of the user's id
+ * @param recipient - a keyed digest of the email
  */
-export function recipientLimits (kind: string, recipient: string): LimitRule[] {
-  const key = `mail:${kind}:${recipient}`
-  return [
-    { key: `${key}:minute`, limit: 1, windowSeconds: 60, counts: ['success'] },
-    { key: `${key}:hour`, limit: 5, windowSeconds: hour, counts: ['success'] }
-  ]
+export function recipientLimits (name: MailName, recipient: string): LimitRule[] {
+  const key = `mail:${name}:${recipient}`
+  const perHour = { key: `${key}:hour`, limit: 5, windowSeconds: hour, counts: ['success'] }
+  if (notices.includes(name)) return [perHour]
+  return [{ key: `${key}:minute`, limit: 1, windowSeconds: 60, counts: ['success'] }, perHour]
 }
 
 /** The limit of requests for mail from one client address: that of sign-ups. Without an address there is none. */
@@ -37,7 +40,7 @@ export function mailedTokenLimits (
   return [{ key: `mailed-token:${digest(address)}`, limit, windowSeconds, counts: ['invalid-token'] }]
 }
 
-/** Counts a mail. Returns false if a limit is reached: then no mail goes out, and the answer is the same. */
+/** Counts a mail or a request for one. Returns false if a limit is reached: then no mail goes out. */
 export async function isWithinLimits ({ throttle }: FastifyInstance, rules: LimitRule[]): Promise<boolean> {
   const reservation = await throttle.reserve(rules)
   if ('retryAfterMilliseconds' in reservation) return false

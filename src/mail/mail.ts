@@ -3,12 +3,14 @@ import fp from 'fastify-plugin'
 import { Counter, Gauge } from 'prom-client'
 import { normalizeEmail } from '../email.ts'
 import { ActionError } from '../errors.ts'
+import { isWithinLimits, recipientLimits } from './mail-limits.ts'
 import { createMailQueue } from './mail-queue.ts'
 import { tokenSecrets } from '../sessions/refresh-token.ts'
 import { createMailedTokens } from './mailed-token.ts'
 import type { MailedTokens } from './mailed-token.ts'
 import { createSmtp, SmtpFailure } from './smtp.ts'
 import { mailNames } from './templates.ts'
+import type { MailName } from './templates.ts'
 
 /** A mail to the email `to`. The link of a mail is made from its name and the mailed token. */
 export type Mail = (
@@ -45,6 +47,9 @@ export function requireMail ({ mail }: FastifyInstance): Mailer {
 /** A mail, or the lookup that comes before it. */
 interface Job {
   find: () => Promise<Mail | undefined>
+  /** Known at once, or after the lookup. */
+  name?: MailName
+  /** Known once it is counted. */
   mail?: Mail | undefined
 }
 
@@ -66,7 +71,7 @@ function createMetrics ({ metrics }: FastifyInstance, length: () => number) {
     labelNames: ['mail', 'outcome']
   })
   for (const mail of [...mailNames, 'lookup']) {
-    for (const outcome of ['sent', 'refused', 'failed', 'dropped', 'abandoned']) mails.inc({ mail, outcome }, 0)
+    for (const outcome of ['sent', 'limited', 'refused', 'failed', 'dropped', 'abandoned']) mails.inc({ mail, outcome }, 0)
   }
   const retries = new Counter({
     registers: [metrics], name: 'hasura_jwt_auth_mail_retries_total', help: 'Tries that failed and are repeated'
@@ -87,7 +92,7 @@ function describe (error: unknown): object {
 
 /** `fastify.mail`: sends mails over SMTP in the background. */
 async function mail (fastify: FastifyInstance): Promise<void> {
-  const { config, log } = fastify
+  const { config, digest, log } = fastify
   const { SMTP_URL: server, MAIL_FROM: from, APP_URL: appUrl, MAIL_TEMPLATES_DIR: render } = fastify.parsed
   const secrets = tokenSecrets(config)
   const isComplete = server !== undefined && from !== undefined && appUrl !== undefined && render !== undefined
@@ -119,29 +124,39 @@ async function mail (fastify: FastifyInstance): Promise<void> {
     })
   }
 
+  /** Looks the mail up. Returns undefined if there is none, or if its recipient has had enough of this kind. */
+  const prepare = async (job: Job): Promise<Mail | undefined> => {
+    const found = await job.find()
+    if (found === undefined) return undefined
+    job.name = found.name
+    if (await isWithinLimits(fastify, recipientLimits(found.name, digest(normalizeEmail(found.to))))) return found
+    mails.inc({ mail: found.name, outcome: 'limited' })
+    return undefined
+  }
+
   const queue = createMailQueue<Job>({
     async run (job, signal) {
-      job.mail ??= await job.find()
+      job.mail ??= await prepare(job)
       if (job.mail === undefined) return
       await deliver(job.mail, signal)
       mails.inc({ mail: job.mail.name, outcome: 'sent' })
     },
     isPermanent: error => error instanceof SmtpFailure && error.isPermanent,
-    onRetry ({ mail }, error) {
+    onRetry ({ name: mail }, error) {
       retries.inc()
-      log.warn({ mail: mail?.name, ...describe(error) }, 'a mail could not be sent and is tried again')
+      log.warn({ mail, ...describe(error) }, 'a mail could not be sent and is tried again')
     },
-    onGiveUp ({ mail }, reason, error) {
-      mails.inc({ mail: mail?.name ?? 'lookup', outcome: reason })
+    onGiveUp ({ name: mail }, reason, error) {
+      mails.inc({ mail: mail ?? 'lookup', outcome: reason })
       // An address that does not exist is the user's mistake.
       const level = reason === 'refused' ? 'warn' : 'error'
-      log[level]({ mail: mail?.name, reason, ...describe(error) }, 'a mail was given up')
+      log[level]({ mail, reason, ...describe(error) }, 'a mail was given up')
     }
   })
   const { mails, retries } = createMetrics(fastify, queue.length)
 
   fastify.decorate('mail', {
-    send: (mail) => { queue.add({ find: async () => mail, mail }) },
+    send: (mail) => { queue.add({ find: async () => mail, name: mail.name }) },
     enqueue: (find) => { queue.add({ find }) },
     tokens: createMailedTokens(secrets, config.MAILED_TOKEN_TTL_SECONDS)
   })
@@ -153,4 +168,4 @@ async function mail (fastify: FastifyInstance): Promise<void> {
   })
 }
 
-export default fp(mail, { name: 'mail', fastify: '5.x', dependencies: ['config', 'metrics', 'hasura'] })
+export default fp(mail, { name: 'mail', fastify: '5.x', dependencies: ['config', 'metrics', 'digest', 'throttle', 'hasura'] })

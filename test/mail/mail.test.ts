@@ -77,6 +77,40 @@ t.test('no value adds a header, a recipient or a part', async (t) => {
   t.match(mail.text, 'victim@d.test')
 })
 
+t.test('a recipient gets one mail of a kind in a minute and five in an hour, and of notices only the hour counts', async (t) => {
+  const { settings, received } = await smtpServer(t)
+  const { fastify, log } = await service(t, settings)
+  const outcomes = async (mail: string) => {
+    const { values } = await fastify.metrics.getSingleMetric('hasura_jwt_auth_mails_total')?.get() ?? { values: [] }
+    const counted = values.filter(({ labels, value }) => labels['mail'] === mail && value > 0)
+    return Object.fromEntries(counted.map(({ labels, value }) => [labels['outcome'], value])) as Record<string, number>
+  }
+  let now = performance.now()
+  t.intercept(performance, 'now', { value: () => now })
+  const { send, enqueue } = requireMail(fastify)
+  send({ name: 'verify-email', to, token })
+  await until(async () => (await outcomes('verify-email'))['sent'] === 1)
+  send({ name: 'verify-email', to: 'ADA@B.test', token })
+  enqueue(async () => ({ name: 'verify-email', to, token }))
+  send({ name: 'verify-email', to: 'another@b.test', token })
+  send({ name: 'reset-password', to, token })
+  await until(async () => (await outcomes('verify-email'))['limited'] === 2 && received.length === 3)
+  for (let notice = 0; notice < 7; notice++) send({ name: 'password-changed', to })
+  await until(async () => (await outcomes('password-changed'))['limited'] === 2)
+  await until(async () => (await outcomes('password-changed'))['sent'] === 5)
+  for (let minute = 2; minute <= 7; minute++) {
+    now += 60_000
+    send({ name: 'verify-email', to, token })
+    const ended = minute
+    await until(async () => {
+      const { sent = 0, limited = 0 } = await outcomes('verify-email')
+      return sent + limited === ended + 3
+    })
+  }
+  t.strictSame(await outcomes('verify-email'), { sent: 6, limited: 4 }, 'five to one recipient, one to the other')
+  t.notMatch(JSON.stringify(log()), 'given up')
+})
+
 t.test('an address in Unicode arrives', async (t) => {
   const { settings, next } = await smtpServer(t)
   const { fastify } = await service(t, settings)

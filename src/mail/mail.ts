@@ -1,16 +1,18 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import type { SendMailOptions } from 'nodemailer'
 import { Counter, Gauge } from 'prom-client'
 import { normalizeEmail } from '../email.ts'
 import { ActionError } from '../errors.ts'
 import { isWithinLimits, recipientLimits } from './mail-limits.ts'
 import { createMailQueue } from './mail-queue.ts'
+import type { Sender } from './mail-settings.ts'
 import { tokenSecrets } from '../sessions/refresh-token.ts'
 import { createMailedTokens } from './mailed-token.ts'
 import type { MailedTokens } from './mailed-token.ts'
 import { createSmtp, SmtpFailure } from './smtp.ts'
 import { mailNames } from './templates.ts'
-import type { MailName } from './templates.ts'
+import type { MailName, RenderMail } from './templates.ts'
 
 /** A mail to the email `to`. The link of a mail is made from its name and the mailed token. */
 export type Mail = (
@@ -90,6 +92,35 @@ function describe (error: unknown): object {
   return error instanceof SmtpFailure ? error.details : { err: error }
 }
 
+interface MessageSettings {
+  appUrl: string
+  from: Sender
+  render: RenderMail
+  /** The lifetime of a link, in words. */
+  validFor: string
+}
+
+/** @throws ActionError if the recipient is not an email */
+function toMessage (mail: Mail, { appUrl, from, render, validFor }: MessageSettings): SendMailOptions {
+  const address = normalizeEmail(mail.to)
+  const { subject, txt, html } = render(mail.name, {
+    app_url: appUrl,
+    email: address,
+    ...'token' in mail && { link: `${appUrl}/${mail.name}#token=${mail.token}`, valid_for: validFor },
+    ...'newEmail' in mail && { new_email: mail.newEmail }
+  })
+  return {
+    from,
+    // An object, because nodemailer would parse a string: `a,b@c.test` is two recipients.
+    to: { name: '', address },
+    subject,
+    text: txt,
+    html,
+    // RFC 3834, section 5: no out-of-office answers.
+    headers: { 'Auto-Submitted': 'auto-generated' }
+  }
+}
+
 /** `fastify.mail`: sends mails over SMTP in the background. */
 async function mail (fastify: FastifyInstance): Promise<void> {
   const { config, digest, log } = fastify
@@ -101,28 +132,7 @@ async function mail (fastify: FastifyInstance): Promise<void> {
     return
   }
   const smtp = await createSmtp(server)
-  const validFor = formatDuration(config.MAILED_TOKEN_TTL_SECONDS)
-
-  const deliver = async (mail: Mail, signal: AbortSignal): Promise<void> => {
-    const address = normalizeEmail(mail.to)
-    const { subject, txt, html } = render(mail.name, {
-      app_url: appUrl,
-      email: address,
-      ...'token' in mail && { link: `${appUrl}/${mail.name}#token=${mail.token}`, valid_for: validFor },
-      ...'newEmail' in mail && { new_email: mail.newEmail }
-    })
-    await smtp.send({
-      from,
-      // An object, because nodemailer would parse a string: `a,b@c.test` is two recipients.
-      to: { name: '', address },
-      subject,
-      text: txt,
-      html,
-      // RFC 3834, section 5: no out-of-office answers.
-      headers: { 'Auto-Submitted': 'auto-generated' },
-      signal
-    })
-  }
+  const settings = { appUrl, from, render, validFor: formatDuration(config.MAILED_TOKEN_TTL_SECONDS) }
 
   /** Looks the mail up. Returns undefined if there is none, or if its recipient has had enough of this kind. */
   const prepare = async (job: Job): Promise<Mail | undefined> => {
@@ -138,7 +148,7 @@ async function mail (fastify: FastifyInstance): Promise<void> {
     async run (job, signal) {
       job.mail ??= await prepare(job)
       if (job.mail === undefined) return
-      await deliver(job.mail, signal)
+      await smtp.send({ ...toMessage(job.mail, settings), signal })
       mails.inc({ mail: job.mail.name, outcome: 'sent' })
     },
     isPermanent: error => error instanceof SmtpFailure && error.isPermanent,

@@ -28,14 +28,7 @@ export interface Source {
   written?: string
 }
 
-const integer: Column = { name: '', type: 'int4', cast: 'integer', notNull: true }
-const bigInteger: Column = { ...integer, type: 'int8', cast: 'bigint' }
-const text: Column = { ...integer, type: 'text', cast: 'text' }
-
-const directions: Record<string, string> = {
-  asc: 'ASC', asc_nulls_first: 'ASC NULLS FIRST', asc_nulls_last: 'ASC NULLS LAST',
-  desc: 'DESC', desc_nulls_first: 'DESC NULLS FIRST', desc_nulls_last: 'DESC NULLS LAST'
-}
+const text: Column = { name: '', type: 'text', cast: 'text', notNull: true }
 
 /** Compiles a query for the rows that match and that the caller may select. Each gives one `value`, named `item`. */
 function compileRows (
@@ -52,14 +45,14 @@ function compileRows (
   ])
   const order = [args['order_by'] ?? []].flat().flatMap(term => Object.entries(term as Json))
     .filter(([, direction]) => direction !== null)
-    .map(([name, direction]) => `${alias}.${quote(name)} ${String(directions[String(direction)])}`)
+    .map(([name, direction]) => `${alias}.${quote(name)} ${String(direction).replaceAll('_', ' ')}`)
   const bounds = [args['limit'], bound].filter(bound => typeof bound === 'number')
-  const offset = args['offset'] ?? null
+  const { offset } = args
   return [
     `SELECT ${value(alias)} AS item FROM ${from} ${alias} WHERE ${where}`,
     order.length === 0 ? '' : `ORDER BY ${order.join(', ')}`,
-    bounds.length === 0 ? '' : `LIMIT ${parameter(of, String(Math.min(...bounds)), integer)}`,
-    offset === null ? '' : `OFFSET ${parameter(of, offset, bigInteger)}`
+    bounds.length === 0 ? '' : `LIMIT ${Math.min(...bounds)}`,
+    typeof offset === 'bigint' ? `OFFSET ${offset}` : ''
   ].join(' ')
 }
 

@@ -37,11 +37,11 @@ export function readLimit (given: Given, path: string): number {
 }
 
 /** Reads an `offset`, which has 64 bits and may be a string. */
-export function readOffset (given: Given, path: string): string {
+export function readOffset (given: Given, path: string): bigint {
   const isText = given.kind === Kind.STRING || given.kind === 'JSON'
   const text = isText && typeof given.value === 'string' && /^\d+$/.test(given.value) ? given.value : undefined
   const digits = text ?? digitsOf(given)
-  if (digits !== undefined) return String(toInteger(digits, 64, path))
+  if (digits !== undefined) return toInteger(digits, 64, path)
   throw mismatch(given, 'a 32-bit integer, or a 64-bit integer represented as a string', 'Int', path)
 }
 

@@ -2,12 +2,40 @@ import type { TrackedTable } from '../database/catalogue.ts'
 import { deleteRows, insertRows, updateRows } from '../database/mutate.ts'
 import type { OnConflict, Written } from '../database/mutate.ts'
 import { accessOf, hasReadableKey } from '../database/permissions.ts'
-import { compileList, compileObject, compileOne, runQuery } from '../database/select.ts'
+import { compileAggregate, compileList, compileObject, compileOne, runQuery } from '../database/select.ts'
+import type { Selected } from '../database/select.ts'
+import type { Statement } from '../database/statement.ts'
 import { equals } from '../database/where.ts'
 import type { Json } from '../json.ts'
 import { invalidInput } from './given.ts'
 import type { RootContext, RootField, RootFields } from './root-field.ts'
-import { changeArguments, keyArguments } from './table-sdl.ts'
+import { changeArguments, keyArguments, selectArguments } from './table-sdl.ts'
+
+/** A field that runs one query. */
+function queryField (sdl: string, compile: (selected: Selected, of: Statement) => string): RootField {
+  return { sdl, run: async (selected, { db, session }) => runQuery(db, session, of => compile(selected, of)) }
+}
+
+/** The query root fields of a table for a role. */
+export function tableQueries (table: TrackedTable, role: string): RootFields {
+  const { select } = accessOf(table, role)
+  if (select === undefined) return {}
+  const name = table.graphqlName
+  const args = selectArguments(table)
+  return {
+    [name]: queryField(`${args}: [${name}!]!`, ({ args, fields }, of) => compileList(fields, { table, args }, of)),
+    ...(select.allow_aggregations && {
+      [`${name}_aggregate`]: queryField(`${args}: ${name}_aggregate!`, ({ args, fields }, of) => (
+        compileAggregate(fields, { table, args }, of)
+      ))
+    }),
+    ...(hasReadableKey(table, role) && {
+      [`${name}_by_pk`]: queryField(`(${keyArguments(table)}): ${name}`, ({ args, fields }, of) => (
+        compileOne(fields, { table, args: { where: equals(args) } }, of)
+      ))
+    })
+  }
+}
 
 /** Writes rows; undefined if the arguments change nothing. `path` is that of the field. */
 type Mutate = (args: Json, context: RootContext, path: string) => Promise<Written | undefined>

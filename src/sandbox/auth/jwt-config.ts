@@ -15,12 +15,9 @@ function isUri (value: string): boolean {
   )
   const [host = '', user = ''] = authority.split('@').toReversed()
   const name = host.replace(/:\d*$/, '').replace(/^\[[0-9a-f.:]+\]$/i, '')
-  const parts: Array<[string, RegExp]> = [
-    [name, /[:@]/], [user, /[@/?#]/], [path, /[?#]/], [query.slice(1), /#/], [fragment.slice(1), /#/]
-  ]
-  return scheme !== '' && authority.split('@').length < 3 && parts.every(([part, delimiter]) => (
-    !delimiter.test(part) && /^[\w.~:/?@!$&'()*+,;=-]*$/.test(part.replaceAll(/%[0-9a-f]{2}/gi, ''))
-  ))
+  const isClean = (part: string): boolean => /^[\w.~:/?@!$&'()*+,;=-]*$/.test(part.replaceAll(/%[0-9a-f]{2}/gi, ''))
+  return scheme !== '' && authority.split('@').length < 3 && !name.includes(':')
+    && [name, user, path, query.slice(1), fragment.slice(1)].every(isClean)
 }
 
 /** RFC 7519, section 2: a StringOrURI with a colon in it must be a URI. */

@@ -9,7 +9,7 @@ function readPages (): Array<{ path: string, html: string }> {
 }
 
 /** A mail runs no script and loads nothing. */
-const mailPolicy = 'sandbox allow-popups allow-popups-to-escape-sandbox; default-src \'none\'; style-src \'unsafe-inline\'; img-src data:'
+const mailPolicy = 'sandbox allow-popups allow-popups-to-escape-sandbox; default-src \'none\'; style-src \'unsafe-inline\'; img-src data:; frame-ancestors \'self\''
 
 /**
  * Adds the pages to which the links in mails lead, the inbox as JSON, and each of its mails as HTML.

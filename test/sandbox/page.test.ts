@@ -31,6 +31,7 @@ async function openDevice (t: Test, browser: Browser, url: string, { userAgent =
   })
   const page = await context.newPage()
   await page.goto(url)
+  await page.getByRole('button', { name: 'Log in' }).waitFor()
   return page
 }
 
@@ -95,6 +96,7 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     await second.clock.install()
     await second.goto(hasuraUrl)
     const before = await nextToken(second, '')
+    await first.waitForFunction(token => document.querySelector('#raw-token')?.textContent === token, before)
     await second.clock.pauseAt(Date.now() + 60_000)
     const held: Route[] = []
     const arrivals = new EventEmitter()
@@ -214,30 +216,49 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
   })
 })
 
-t.test('an expired token that the page believes to be valid is replaced, and the request repeated', { skip: noBrowser }, async (t) => {
-  const { hasuraUrl, browser } = await start(t, { ACCESS_TOKEN_TTL_SECONDS: '1' })
-  const page = await openDevice(t, browser, hasuraUrl, { hasClock: true })
-  // Its clock stands still, so it never notices.
-  await page.clock.pauseAt(Date.now() + 60_000)
-  await signIn(page, 'late@test.com')
-  const authorization = `Bearer ${await tokenOf(page)}`
-  let answer = ''
-  while (!answer.includes('JWTExpired')) {
-    answer = JSON.stringify(await request(hasuraUrl, '{ user { id } }', { headers: { authorization } }))
-  }
-  const form = page.locator('#change-password')
-  await page.getByText('Change password').first().click()
-  await form.getByLabel('Current password').fill(password)
-  await form.getByLabel('New password').fill('another-password')
-  await form.getByRole('button').click()
-  await form.getByText('Changed.').waitFor()
-})
+t.test('a sandbox with a secret of yours and short-lived tokens', { skip: noBrowser }, async (t) => {
+  const { hasuraUrl, browser, device } = await start(t, {
+    HASURA_GRAPHQL_ADMIN_SECRET: 'secret-of-mine', ACCESS_TOKEN_TTL_SECONDS: '1'
+  })
 
-t.test('the page never gets an admin secret of yours', async (t) => {
-  const { hasuraUrl } = await sandbox(t, { env: { ...tokenSecret, HASURA_GRAPHQL_ADMIN_SECRET: 'secret-of-mine' } })
-  const response = await fetch(`${hasuraUrl}/page/settings.json`, { headers: { origin: 'https://elsewhere.test' } })
-  t.strictSame(await response.json(), { adminSecret: null })
-  t.equal(response.headers.get('access-control-allow-origin'), null)
-  const page = await fetch(hasuraUrl)
-  t.match(page.headers.get('content-security-policy'), /^default-src 'none'; script-src 'self'; .*frame-ancestors 'none'/)
+  t.test('the page never gets the admin secret, and shows users to an administrator who logs in', async (t) => {
+    const settings = await fetch(`${hasuraUrl}/page/settings.json`, { headers: { origin: 'https://elsewhere.test' } })
+    t.strictSame(await settings.json(), { adminSecret: null })
+    t.equal(settings.headers.get('access-control-allow-origin'), null)
+    const { headers } = await fetch(hasuraUrl)
+    t.match(headers.get('content-security-policy'), /^default-src 'none'; script-src 'self'; .*frame-ancestors 'none'/)
+
+    const page = await device()
+    t.equal(await page.locator('#users').isVisible(), false)
+    await page.getByRole('button', { name: 'fill in admin@site.com' }).click()
+    await page.getByRole('button', { name: 'Log in' }).click()
+    await page.locator('#users').getByText('admin@site.com').waitFor()
+  })
+
+  t.test('a token that Hasura refuses is replaced once for all requests, and they are repeated', async (t) => {
+    const page = await openDevice(t, browser, hasuraUrl, { hasClock: true })
+    // Its clock stands still, so it never notices that the token has expired.
+    await page.clock.pauseAt(Date.now() + 60_000)
+    await signIn(page, 'late@test.com')
+    const authorization = `Bearer ${await tokenOf(page)}`
+    let answer = ''
+    while (!answer.includes('JWTExpired')) {
+      answer = JSON.stringify(await request(hasuraUrl, '{ user { id } }', { headers: { authorization } }))
+    }
+    const form = page.locator('#change-password')
+    await page.getByText('Change password').first().click()
+    await form.getByLabel('Current password').fill(password)
+    await form.getByLabel('New password').fill('another-password')
+    await form.getByRole('button').click()
+    await form.getByText('Changed.').waitFor()
+
+    const requests: string[] = []
+    page.on('request', (sent) => { requests.push(String(sent.postData())) })
+    const tokens = await page.evaluate<string[]>(`import('/page/client.js').then(({ createClient }) => {
+      const client = createClient()
+      return Promise.all([client.accessToken(), client.accessToken()])
+    })`)
+    t.match(tokens, [/^eyJ/, tokens[0]])
+    t.equal(requests.filter(body => body.includes('Refresh(')).length, 1)
+  })
 })

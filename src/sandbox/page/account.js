@@ -41,7 +41,8 @@ export function prepareAccount ({ client, asUser }) {
 /** Who is signed in. */
 export async function showAccount ({ asUser, claims }) {
   if (!claims) return
-  const { user: [user] } = await asUser('{ user { email email_verified_at } }')
+  // A role such as unverified may have no permission for it.
+  const { user: [user] } = await asUser('{ user { email email_verified_at } }').catch(() => ({ user: [] }))
   find('#who').textContent = user?.email ?? `user ${claims['x-hasura-user-id']}`
   for (const input of document.querySelectorAll('[name=username]')) input.value = find('#who').textContent
   find('#role').textContent = claims['x-hasura-default-role']

@@ -14,6 +14,8 @@ export function createClient ({ endpoint = '/v1/graphql', storage = localStorage
   // { token, expiresAt }, only in memory.
   let access
   let timer
+  let refreshing
+  let onMessage = () => {}
 
   // { session_id, refresh_token }; the token is null if an HttpOnly cookie holds it.
   const session = () => JSON.parse(storage.getItem('session'))
@@ -34,7 +36,10 @@ export function createClient ({ endpoint = '/v1/graphql', storage = localStorage
   }
 
   // Another tab has signed in or out, or has refreshed.
-  channel.onmessage = ({ data }) => { use(data, false) }
+  channel.onmessage = ({ data }) => {
+    use(data, false)
+    onMessage()
+  }
 
   function keep ({ token, expires_in, refresh_token, session_id }) {
     storage.setItem('session', JSON.stringify({ session_id, refresh_token }))
@@ -54,6 +59,8 @@ export function createClient ({ endpoint = '/v1/graphql', storage = localStorage
     const response = await fetch(endpoint, {
       method: 'POST',
       credentials: 'include',
+      // A request that never ends would block every later refresh.
+      signal: AbortSignal.timeout(60_000),
       headers: { 'content-type': 'application/json', ...headers, ...token && { authorization: `Bearer ${token}` } },
       body: JSON.stringify({ query, variables })
     })
@@ -80,14 +87,10 @@ export function createClient ({ endpoint = '/v1/graphql', storage = localStorage
     }
   }
 
-  /**
-   * Gets a new access token, once for all tabs: the others wait for the message of the tab that has the lock.
-   * If two tabs do refresh at once, both get the same refresh token: plain HTTP has no locks, and a suspended tab sends
-   * no message.
-   */
-  async function refresh () {
+  // The tab that gets the lock sends the request. The others wait for its message.
+  async function exchangeOnce () {
     const before = access
-    const message = new Promise((resolve) => { channel.addEventListener('message', resolve, { once: true }) })
+    const message = new Promise((resolve) => { onMessage = resolve })
     const exchangeIfFirst = async (lock) => {
       if (lock) await exchange()
       return lock !== null
@@ -96,7 +99,17 @@ export function createClient ({ endpoint = '/v1/graphql', storage = localStorage
     const isDone = await (locks ? locks.request('session', { ifAvailable: true }, exchangeIfFirst) : exchangeIfFirst(true))
     if (isDone) return
     await Promise.race([message, sleep(10_000)])
+    // The other tab has failed, was closed, or is suspended.
     if (access === before) await exchange()
+  }
+
+  /**
+   * Gets a new access token, once for all requests and all tabs. Plain HTTP has no locks. There two tabs may refresh at
+   * once, and get the same refresh token.
+   */
+  function refresh () {
+    refreshing ??= exchangeOnce().finally(() => { refreshing = undefined })
+    return refreshing
   }
 
   /** Returns a valid access token, or undefined if nobody is signed in. */

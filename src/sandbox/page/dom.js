@@ -9,10 +9,10 @@ export function make (tag, properties = {}, ...children) {
 
 /** Runs an action of a person, and shows its error, or the message that it returns, in an `<output>`. */
 export async function run (output, action) {
-  output.className = ''
-  output.textContent = 'Working…'
   try {
-    output.textContent = await action() ?? ''
+    const message = await action()
+    output.className = ''
+    output.textContent = message ?? ''
   } catch (error) {
     output.className = 'error'
     output.textContent = error.code ? `${error.message} (${error.code})` : error.message

@@ -31,7 +31,9 @@ const missing = {
 let caller = 'you'
 
 async function showRowsOf ({ callers }) {
-  const headers = await callers[caller]()
+  const chosen = caller
+  const headers = await callers[chosen]()
+  if (chosen !== caller) return
   for (const button of document.querySelectorAll('#callers button')) button.ariaPressed = String(button.value === caller)
   find('#caller-explanation').textContent = headers ? explanations[caller] : missing[caller]
   find('#rows-result').hidden = !headers
@@ -39,6 +41,8 @@ async function showRowsOf ({ callers }) {
   find('#curl').textContent = asCurl(headers)
   find('#fetch').textContent = asFetch(headers)
   const { data, errors } = await call(headers, query)
+  // Another caller was chosen meanwhile.
+  if (chosen !== caller) return
   find('#rows-answer').textContent = JSON.stringify(errors ? { errors } : data, null, 2)
 }
 

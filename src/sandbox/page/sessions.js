@@ -1,4 +1,4 @@
-import { button, find, formatTime, make, table } from './dom.js'
+import { button, find, formatTime, make, run, table } from './dom.js'
 
 const query = `{
   user_session(order_by: { created_at: desc }, limit: 50) {
@@ -23,8 +23,11 @@ function stateOf ({ ended_at, ended_because, idle_expires_at, expires_at }) {
 }
 
 /** Lists the user's sessions, with buttons to end them. */
-export async function showSessions ({ asUser, claims, show }) {
-  if (!claims) return
+export async function showSessions (context) {
+  if (context.claims) await run(find('#sessions-output'), async () => listSessions(context))
+}
+
+async function listSessions ({ asUser, claims, show }) {
   const ownId = claims['x-hasura-session-id']
   const output = find('#sessions-output')
   const { user_session: sessions } = await asUser(query)
@@ -39,7 +42,9 @@ export async function showSessions ({ asUser, claims, show }) {
     formatTime(session.created_at),
     formatTime(session.refreshed_at),
     stateOf(session),
-    isAlive(session) ? [button('End', output, async () => end([session]))] : []
+    isAlive(session)
+      ? [button('End', output, async () => end([session]), { ariaLabel: `End ${deviceOf(session.user_agent)}` })]
+      : []
   ])))
   find('#end-others').replaceChildren(...others.length > 0
     ? [button(`End all others (${others.length})`, output, async () => end(others))]

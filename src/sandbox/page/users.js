@@ -30,9 +30,9 @@ export async function showUsers ({ callers, show }) {
         'mutation ($id: Int!, $role: String!) { insert_user_role_one(object: { user_id: $id, role: $role }) { role } }',
         { id, role }, { ariaLabel: `Grant the role ${role} to ${email}`, className: 'small' }))]
   }
-  const setDisabled = (id, label, disabledAt) => change(label,
+  const setDisabled = ({ id, email }, label, disabledAt) => change(label,
     'mutation ($id: Int!, $at: timestamptz) { update_user_by_pk(pk_columns: { id: $id }, _set: { disabled_at: $at }) { id } }',
-    { id, at: disabledAt })
+    { id, at: disabledAt }, { ariaLabel: `${label} ${email}` })
 
   find('#users-list').replaceChildren(table(['Id', 'Email', 'Roles', 'Last login', ''], users.map(user => [
     String(user.id),
@@ -40,6 +40,6 @@ export async function showUsers ({ callers, show }) {
       ...user.disabled_at ? [' ', make('b', { className: 'badge bad' }, 'disabled')] : []],
     rolesOf(user),
     formatTime(user.last_login_at),
-    [user.disabled_at ? setDisabled(user.id, 'Enable', null) : setDisabled(user.id, 'Disable', new Date().toISOString())]
+    [user.disabled_at ? setDisabled(user, 'Enable', null) : setDisabled(user, 'Disable', new Date().toISOString())]
   ])))
 }

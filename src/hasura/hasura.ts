@@ -84,7 +84,7 @@ async function hasura (fastify: FastifyInstance): Promise<void> {
   fastify.addHook('onClose', close)
   const timeout = fastify.config.HASURA_TIMEOUT_SECONDS * 1000
   const { duration, retries } = createMetrics(fastify)
-  // Documents are constants, and long enough that reading them for every request is felt.
+  // Documents are constants, so each is read once: reading a long one for every request costs measurable time.
   const documents = new WeakMap<object, Prepared>()
 
   fastify.decorate('hasura', {

@@ -134,7 +134,7 @@ async function mail (fastify: FastifyInstance): Promise<void> {
   const smtp = await createSmtp(server)
   const settings = { appUrl, from, render, validFor: formatDuration(config.MAILED_TOKEN_TTL_SECONDS) }
 
-  /** Looks the mail up. Returns undefined if there is none, or if its recipient has had enough of this kind. */
+  /** Looks the mail up. Returns undefined if there is none, or if the recipient's limit is reached. */
   const prepare = async (job: Job): Promise<Mail | undefined> => {
     const found = await job.find()
     if (found === undefined) return undefined

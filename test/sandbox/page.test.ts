@@ -88,15 +88,16 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     await page.getByText('Signed in as admin@site.com').waitFor()
   })
 
-  t.test('two tabs that refresh at once send one request and show the same token', async (t) => {
+  /** Two tabs of one user. The first refreshes, and the second waits for it. The clock of the second stands still. */
+  async function openTwoTabs (t: Test, email: string) {
     const first = await device()
-    await signIn(first, 'tabs@test.com')
+    await signIn(first, email)
     const context = first.context()
     const second = await context.newPage()
     await second.clock.install()
     await second.goto(hasuraUrl)
-    const before = await nextToken(second, '')
-    await first.waitForFunction(token => document.querySelector('#raw-token')?.textContent === token, before)
+    const token = await nextToken(second, '')
+    await first.waitForFunction(token => document.querySelector('#raw-token')?.textContent === token, token)
     await second.clock.pauseAt(Date.now() + 60_000)
     const held: Route[] = []
     const arrivals = new EventEmitter()
@@ -111,14 +112,28 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     await second.getByRole('button', { name: 'Refresh now' }).click()
     // A later request for the same lock is refused, so that of the second tab was, too.
     t.equal(await second.evaluate('navigator.locks.request("session", { ifAvailable: true }, lock => lock === null)'), true)
+    return { first, second, token, held, nextArrival: async () => once(arrivals, 'refresh') }
+  }
+
+  t.test('two tabs that refresh at once send one request and show the same token', async (t) => {
+    const { first, second, token, held } = await openTwoTabs(t, 'tabs@test.com')
     await held[0]?.continue()
-    t.equal(await nextToken(second, before), await nextToken(first, before))
+    t.equal(await nextToken(second, token), await nextToken(first, token))
     t.equal(held.length, 1)
     await second.getByText(/Received at .* by another tab/).waitFor()
-    await context.unroute(`${hasuraUrl}/v1/graphql`)
 
     await second.getByRole('button', { name: 'Log out', exact: true }).click()
     await first.getByText('You are signed out').waitFor()
+  })
+
+  t.test('a tab that is closed while it refreshes does not stop the others', async (t) => {
+    const { first, second, token, held, nextArrival } = await openTwoTabs(t, 'closed@test.com')
+    await first.close()
+    const arrival = nextArrival()
+    await second.clock.runFor(10_000)
+    await arrival
+    await held[1]?.continue()
+    t.not(await nextToken(second, token), token)
   })
 
   t.test('the page refreshes the token before it expires', async (t) => {

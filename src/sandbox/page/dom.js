@@ -15,7 +15,9 @@ export async function run (output, action) {
     output.textContent = message ?? ''
   } catch (error) {
     output.className = 'error'
-    output.textContent = error.code ? `${error.message} (${error.code})` : error.message
+    // `fetch` throws a TypeError if there is no answer.
+    const message = error instanceof TypeError ? `The sandbox does not answer: ${error.message}` : error.message
+    output.textContent = typeof error.code === 'string' ? `${message} (${error.code})` : message
   }
 }
 

@@ -26,11 +26,11 @@ export interface Sandbox extends RunningHasura {
  *
  * @param env - variables of the service and of the sandbox; those that are not set get a development default
  * @param log - receives lines about the progress
- * @param hasura - the folder of the CLI project to serve
+ * @param hasura - the folder of the CLI project to serve; SANDBOX_PROJECT by default
  * @throws Error that names the setting, port, folder or key of the metadata that prevents it
  */
 export async function startSandbox (
-  { env, log, hasura = 'hasura' }: { env: Environment, log: Log, hasura?: string }
+  { env, log, hasura = env['SANDBOX_PROJECT'] || 'hasura' }: { env: Environment, log: Log, hasura?: string }
 ): Promise<Sandbox> {
   const settings = settingsOf(env)
   const port = portOf(settings, 'PORT')

@@ -1,3 +1,4 @@
+import { basename, join } from 'node:path'
 import { withoutEmpty } from '../config.ts'
 import type { Environment } from '../config.ts'
 
@@ -21,9 +22,11 @@ export function withSessions (env: Environment): Environment {
   return { ...env, TOKEN_SECRET: env['TOKEN_SECRET'] || 'development-token-secret-of-32-characters' }
 }
 
-/** Adds the development defaults. An empty value counts as unset. */
+/** Adds the development defaults. An empty value counts as unset. Each project has a database of its own. */
 export function settingsOf (env: Environment): SandboxSettings {
-  return { ...developmentDefaults, ...withoutEmpty(env) }
+  const { SANDBOX_PROJECT: project } = env
+  const data = project ? { SANDBOX_DATA_DIR: join(developmentDefaults.SANDBOX_DATA_DIR, 'projects', basename(project)) } : {}
+  return { ...developmentDefaults, ...data, ...withoutEmpty(env) }
 }
 
 /** @throws Error if the variable is not a port number */

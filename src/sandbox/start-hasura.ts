@@ -10,6 +10,8 @@ import { createExecute } from './graphql/execute.ts'
 import { createGraphqlServer } from './graphql/graphql-server.ts'
 import { addMetadataApi } from './metadata-api.ts'
 import { loadMetadata } from './metadata/metadata.ts'
+import type { Action } from './metadata/metadata.ts'
+import { projectFolders } from './metadata/project-folders.ts'
 import { portOf } from './settings.ts'
 import type { SandboxSettings } from './settings.ts'
 
@@ -56,6 +58,16 @@ export async function listen (server: FastifyInstance, variable: 'PORT' | 'SANDB
   }
 }
 
+/** Adds the variables that the actions of this service use, whose names a project may choose. */
+function withOwnNames (actions: Action[], variables: Environment, settings: Environment): Environment {
+  const { handler = '', headers = [] } = actions.find(({ name }) => name === 'Login')?.definition ?? {}
+  const [, url = 'ACTION_BASE_URL'] = /^\{\{(\w+)\}\}/.exec(handler) ?? []
+  const secret = headers.find(({ name }) => name === 'x-hasura-action-secret')?.value_from_env ?? 'ACTION_SECRET'
+  // A getter, because the URL changes until the first action is called.
+  const own = { ACTION_BASE_URL: settings['ACTION_BASE_URL'] ?? '', [secret]: settings['ACTION_SECRET'] }
+  return { ...own, ...settings, get [url] () { return variables['ACTION_BASE_URL'] } }
+}
+
 /**
  * Starts PostgreSQL and Hasura's API. It does not import the service, so it starts while the service does not compile.
  *
@@ -67,7 +79,9 @@ export async function startHasura (options: HasuraOptions): Promise<RunningHasur
   const opened: Opened = []
   const close = closerOf(opened)
   try {
-    const metadata = loadMetadata(`${hasura}/metadata`)
+    const skipped = settings['SANDBOX_PROJECT'] === undefined ? undefined : []
+    const metadata = loadMetadata(projectFolders(hasura).metadata, skipped)
+    if (skipped?.length) log(`The sandbox skips what it does not know: ${skipped.join(', ')}`)
     const { authenticate, close: endPolling } = createAuthenticate({
       adminSecret: settings.HASURA_GRAPHQL_ADMIN_SECRET,
       jwtSecret: settings.HASURA_GRAPHQL_JWT_SECRET,
@@ -79,7 +93,7 @@ export async function startHasura (options: HasuraOptions): Promise<RunningHasur
     opened.push(database.close)
     const tables = await readCatalogue(database, metadata)
     checkPermissions(tables)
-    const callAction = createCallAction(metadata.actions, variables)
+    const callAction = createCallAction(metadata.actions, withOwnNames(metadata.actions, variables, settings))
     const server = createGraphqlServer({
       authenticate,
       execute: createExecute({ db: database, tables, metadata, callAction }),

@@ -79,6 +79,7 @@ export async function readCatalogue (db: SqlConnection, { tables }: Metadata): P
 
 function track (metadata: TableMetadata, table: CatalogueTable): TrackedTable {
   const { schema, name, columns } = table
+  const graphqlName = metadata.configuration.custom_name ?? (schema === 'public' ? name : `${schema}_${name}`)
   const permissions = new Map<string, Access>()
   for (const operation of ['select', 'insert', 'update', 'delete'] as const) {
     for (const { role, permission } of metadata[`${operation}_permissions`]) {
@@ -88,7 +89,7 @@ function track (metadata: TableMetadata, table: CatalogueTable): TrackedTable {
       if (missing !== undefined) throw new Error(`A permission names ${name}.${missing}, which the database does not have`)
     }
   }
-  return { ...table, graphqlName: schema === 'public' ? name : `${schema}_${name}`, relationships: [], permissions }
+  return { ...table, graphqlName, relationships: [], permissions }
 }
 
 /** Adds the relationships of a table. They follow foreign keys: its own to an object, those of others to an array. */

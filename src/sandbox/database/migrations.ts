@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { projectFolders } from '../metadata/project-folders.ts'
 import type { Database } from './sql-connection.ts'
 
 export type Log = (line: string) => void
@@ -7,20 +8,24 @@ export type Log = (line: string) => void
 /** A migration or a seed of the Hasura project. */
 export interface Migration { name: string, file: string, sql: string }
 
-/** The entries of a folder in the order of the number that their names start with. */
-function numbered (folder: string): string[] {
+/** The entries of the folders of all databases, in the order of the number that their names start with. */
+function numbered (folder: string): Array<{ name: string, file: string }> {
   if (!existsSync(folder)) return []
-  return readdirSync(folder).filter(name => /^\d+_/.test(name))
-    .sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10))
+  const databases = readdirSync(folder, { withFileTypes: true }).filter(entry => entry.isDirectory())
+  const entries = databases.flatMap(({ name: database }) => readdirSync(join(folder, database)).map(entry => ({
+    number: Number.parseInt(entry, 10),
+    name: database === 'default' ? entry : `${database}/${entry}`,
+    file: join(folder, database, entry)
+  })))
+  return entries.filter(({ number }) => number >= 0).sort((a, b) => a.number - b.number)
 }
 
 /** Reads the migrations of a Hasura CLI project, and after them its seeds, in the order in which they apply. */
 export function readMigrations (hasura: string): Migration[] {
-  const migrations = join(hasura, 'migrations', 'default')
-  const seeds = join(hasura, 'seeds', 'default')
+  const { migrations, seeds } = projectFolders(hasura)
   return [
-    ...numbered(migrations).map(name => ({ name: `migration ${name}`, file: join(migrations, name, 'up.sql') })),
-    ...numbered(seeds).map(name => ({ name: `seed ${name}`, file: join(seeds, name) }))
+    ...numbered(migrations).map(({ name, file }) => ({ name: `migration ${name}`, file: join(file, 'up.sql') })),
+    ...numbered(seeds).map(({ name, file }) => ({ name: `seed ${name}`, file }))
   ].map(({ name, file }) => ({ name, file, sql: readFileSync(file, 'utf8') }))
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { prune } from './prune.ts'
 
 /** Whether a value is empty. Hasura's export also writes settings that were never set. */
 export function isEmpty (value: unknown): boolean {
@@ -18,10 +19,14 @@ export function objectOf<Shape extends z.ZodRawShape> (shape: Shape) {
 /**
  * Checks metadata against a schema.
  *
+ * @param skipped - receives what the sandbox does not know, which is then left out where it is not part of a permission
  * @throws Error that names the first key that the sandbox does not support: ignoring it would give wrong answers
  */
-export function check<T extends z.ZodType> (schema: T, value: unknown, file: string): z.output<T> {
-  const { success, data, error } = schema.safeParse(value)
+export function check<T extends z.ZodType> (
+  schema: T, value: unknown, file: string, skipped?: string[]
+): z.output<T> {
+  const known = skipped === undefined ? value : prune(schema, value, file, skipped)
+  const { success, data, error } = schema.safeParse(known)
   if (success) return data
   // Unknown keys come first: a misspelt key is also a missing one.
   const issue = error.issues.find(({ code }) => code === 'unrecognized_keys') ?? error.issues[0]

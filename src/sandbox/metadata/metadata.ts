@@ -31,37 +31,40 @@ function include (value: unknown, file: string): [unknown, string] {
   return [readYaml(target), target]
 }
 
-function readTables (list: unknown, databasesFile: string): TableMetadata[] {
+function readTables (list: unknown, databasesFile: string, skipped?: string[]): TableMetadata[] {
   const [entries, file] = include(list, databasesFile)
-  return check(z.array(z.unknown()), entries, file).map((entry) => {
+  return check(z.array(z.unknown()), entries ?? [], file).map((entry) => {
     const [table, tableFile] = include(entry, file)
-    return check(tableSchema, table, tableFile)
+    return check(tableSchema, table, tableFile, skipped)
   })
 }
 
-function readSources (file: string) {
-  return check(z.array(databaseSchema), readYaml(file), file).map(database => (
-    { ...database, tables: readTables(database.tables, file) }
+function readSources (file: string, skipped?: string[]) {
+  return check(z.array(databaseSchema), readYaml(file), file, skipped).map(database => (
+    { ...database, tables: readTables(database.tables, file, skipped) }
   ))
 }
 
 /**
  * Reads a metadata folder of Hasura's CLI (config v3).
  *
+ * @param skipped - receives what the sandbox does not know, which is then left out where it is not part of a permission
  * @throws Error that names the first key that the sandbox does not support
  */
-export function loadMetadata (folder: string): Metadata {
+export function loadMetadata (folder: string, skipped?: string[]): Metadata {
   const supported = ['version.yaml', 'actions.yaml']
   for (const name of readdirSync(folder).filter(name => name.endsWith('.yaml') && !supported.includes(name))) {
     const [first] = Object.entries(readYaml(join(folder, name)) ?? {}).filter(([, value]) => !isEmpty(value))
-    if (first !== undefined) throw new Error(`The sandbox does not support "${first[0]}" in ${join(folder, name)}`)
+    if (first === undefined) continue
+    if (skipped === undefined) throw new Error(`The sandbox does not support "${first[0]}" in ${join(folder, name)}`)
+    skipped.push(name)
   }
   const versionFile = join(folder, 'version.yaml')
   check(z.strictObject({ version: z.literal(3) }), readYaml(versionFile), versionFile)
   const file = join(folder, 'actions.yaml')
-  const { actions } = check(actionsSchema, readYaml(file), file)
+  const { actions } = check(actionsSchema, readYaml(file), file, skipped)
   const { declarationOf, types, scalars } = readActionDeclarations(join(folder, 'actions.graphql'))
-  const sources = readSources(join(folder, 'databases', 'databases.yaml'))
+  const sources = readSources(join(folder, 'databases', 'databases.yaml'), skipped)
   return {
     tables: sources.flatMap(({ tables }) => tables),
     exported: { version: 3, sources, actions },

@@ -29,6 +29,7 @@ const deletePermission = objectOf({ filter: json })
 /** A table of the metadata. */
 export const tableSchema = objectOf({
   table: tableNameSchema,
+  configuration: objectOf({ custom_name: z.string().nullish() }).default({}),
   object_relationships: relationshipsBy(z.string()),
   array_relationships: relationshipsBy(objectOf({ column: z.string(), table: tableNameSchema })),
   select_permissions: permissionsOf(selectPermission),
@@ -37,9 +38,9 @@ export const tableSchema = objectOf({
   delete_permissions: permissionsOf(deletePermission)
 })
 
-/** A database of the metadata. Its `configuration` says how Hasura connects; the sandbox has its own database. */
+/** A database of the metadata. Its `configuration` says how Hasura connects; the sandbox has one of its own for all. */
 export const databaseSchema = objectOf({
-  name: z.literal('default'), kind: z.literal('postgres'), configuration: json, tables: z.unknown()
+  name: z.string(), kind: z.literal('postgres'), configuration: json.default({}), tables: z.unknown()
 })
 
 /** The permissions of a role on a table. An operation without a permission is not allowed. */

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { TokenUserFragment } from '../../generated/operations.ts'
 import { harmless } from './check-webhook.ts'
 import { failed, ok, unknown } from './finding.ts'
 import type { Finding } from './finding.ts'
@@ -6,13 +7,15 @@ import type { GraphqlAnswer, HasuraApi } from './hasura-api.ts'
 
 /** Signs a token for a user who does not exist, and puts it where Hasura's configuration expects it. */
 function signFor (service: FastifyInstance, role: string, others: string[]): Record<string, string> {
-  const token = service.jwt.sign({
+  const user: Partial<TokenUserFragment> = {
     id: 0,
     default_role: role,
     disabled_at: null,
     email_verified_at: new Date(0).toISOString(),
     roles: others.map(role => ({ role }))
-  })
+  }
+  // A project may add columns for its own claims.
+  const token = service.jwt.sign(user as TokenUserFragment)
   const { header } = JSON.parse(service.config.HASURA_GRAPHQL_JWT_SECRET) as { header?: { type: string, name: string } }
   const type = header?.type.toLowerCase()
   if (type === 'cookie') return { cookie: `${String(header?.name)}=${token}` }

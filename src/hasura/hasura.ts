@@ -102,22 +102,24 @@ async function hasura (fastify: FastifyInstance): Promise<void> {
         controller.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError'))
       }, timeout)
       const { signal } = controller
-      const stop = duration.startTimer({ operation })
+      const stopTimer = duration.startTimer({ operation })
+      const finish = (outcome: string): void => {
+        clearTimeout(timer)
+        stopTimer({ outcome })
+      }
       const onRetry = (error: unknown): void => {
         caller?.log.warn({ err: describeFailure(error), operation }, 'the operation is sent to Hasura again')
         retries.inc({ operation })
       }
       try {
         const data = await withRetry(kind, async () => send(body, headers, signal), onRetry)
-        stop({ outcome: 'success' })
+        finish('success')
         return data as Result
       } catch (error) {
         const isReported = error instanceof HasuraError && !isDatabaseAway(error)
-        stop({ outcome: isReported ? 'error' : 'unavailable' })
+        finish(isReported ? 'error' : 'unavailable')
         if (isReported) throw error
         throw new ActionError('hasura-unavailable', 'Hasura is unavailable', { cause: describeFailure(error) })
-      } finally {
-        clearTimeout(timer)
       }
     }
   })

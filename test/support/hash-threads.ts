@@ -6,11 +6,13 @@ import type { Test } from 'tap'
  * Control over the threads that hash, for pools and services that the test starts after this call.
  *
  * - `threads`: every worker that was made
+ * - `calls`: every call that was sent to them, as the name of a function and its arguments
  * - `hold` and `release`: in between, no call gets to its thread
  * - `failStarts`: whether a new thread ends before it is ready
  */
 export function hashThreads (t: Test) {
   const threads: Worker[] = []
+  const calls: Array<[name: string, args: unknown[]]> = []
   let held: Array<() => void> | undefined
   let isFailing = false
   const onThread = (message: unknown): void => {
@@ -18,7 +20,8 @@ export function hashThreads (t: Test) {
     threads.push(worker)
     if (isFailing) void worker.terminate()
     const post = worker.postMessage.bind(worker)
-    worker.postMessage = (value: unknown) => {
+    worker.postMessage = (value: [string, unknown[]]) => {
+      calls.push(value)
       if (held === undefined) post(value)
       else held.push(() => { post(value) })
     }
@@ -27,6 +30,7 @@ export function hashThreads (t: Test) {
   t.teardown(() => { unsubscribe('worker_threads', onThread) })
   return {
     threads,
+    calls,
     hold: () => { held = [] },
     release: () => {
       for (const post of held ?? []) post()

@@ -1,8 +1,10 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { json } from 'node:stream/consumers'
 import t from 'tap'
+import { parse } from 'yaml'
 import { sandbox } from '../support/sandbox.ts'
 import { clientsOf, password, tokenSecret, tokensOf } from '../support/sessions.ts'
 
@@ -30,4 +32,16 @@ t.test('a client that sends a chunked body can call every action', async (t) => 
   ]
   for (const [mutation, data] of table) t.match(await send(`mutation { ${mutation} }`), { data }, mutation)
   t.match(await send('mutation { RevokeSession(id: "x") { ok } }'), { errors: [{ extensions: { code: 'not-authenticated' } }] })
+})
+
+t.test('docs/throttling.md names the actions that forward headers, and none of them forwards Transfer-Encoding', async (t) => {
+  const { actions } = parse(readFileSync('hasura/metadata/actions.yaml', 'utf8')) as {
+    actions: Array<{ name: string, definition: { forward_client_headers: boolean, ignored_client_headers?: string[] } }>
+  }
+  const forwarding = actions.filter(({ definition }) => definition.forward_client_headers)
+  const [, named = ''] = /only (`.*`) forward headers/.exec(readFileSync('docs/throttling.md', 'utf8')) ?? []
+  t.strictSame(forwarding.map(({ name }) => name), named.match(/\w+(?=`)/g))
+  for (const { name, definition: { ignored_client_headers: ignored = [] } } of forwarding) {
+    t.ok(ignored.includes('Transfer-Encoding'), name)
+  }
 })

@@ -50,7 +50,7 @@ function findSource (sources: Source[], name: string): Source {
   }
   if (source.kind !== 'postgres') throw new Error(`The database ${name} is of kind ${source.kind}: this service needs PostgreSQL`)
   const names = JSON.stringify(source.customization ?? {})
-  if (/"(?:prefix|suffix|namespace)":"|"graphql-default"/.test(names)) {
+  if (/"(?:prefix|suffix|namespace)":"[^"]|"graphql-default"/.test(names)) {
     throw new Error(`The database ${name} has a customization that renames root fields or types, which the service would not find`)
   }
   return source

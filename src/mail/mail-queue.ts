@@ -12,8 +12,12 @@ interface MailQueueOptions<Job> {
 }
 
 interface MailQueue<Job> {
-  /** Adds a job, unless the queue is full. Returns at once and never throws. */
-  add: (job: Job) => void
+  /**
+   * Adds a job, unless the queue already has so many. Returns at once and never throws.
+   *
+   * @param room - the number of jobs with which the queue counts as full for this one
+   */
+  add: (job: Job, room: number) => void
   /** Number of jobs that run, wait for their turn, or wait for their next try. */
   length: () => number
   /**
@@ -36,6 +40,9 @@ export const concurrency = 5
 
 /** Jobs at most, which take about a megabyte. The limits per address keep the queue of a working server far below. */
 export const maxLength = 1000
+
+/** Lookups find less room: anybody can cause them, and must not crowd out a mail that warns of a changed password. */
+export const maxLengthForLookups = 800
 
 /** Milliseconds before each further try: together longer than a server restarts, and shorter than a token is valid. */
 export const pauses: readonly number[] = [10_000, 60_000, 300_000, 900_000]
@@ -96,8 +103,8 @@ export function createMailQueue<Job> ({ run, isPermanent, onRetry, onGiveUp }: M
 
   return {
     length,
-    add (job) {
-      if (isClosing || length() >= maxLength) {
+    add (job, room) {
+      if (isClosing || length() >= room) {
         onGiveUp(job, isClosing ? 'abandoned' : 'dropped')
         return
       }

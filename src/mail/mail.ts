@@ -5,7 +5,7 @@ import { Counter, Gauge } from 'prom-client'
 import { normalizeEmail } from '../email.ts'
 import { ActionError } from '../errors.ts'
 import { isWithinLimits, recipientLimits } from './mail-limits.ts'
-import { createMailQueue } from './mail-queue.ts'
+import { createMailQueue, maxLength, maxLengthForLookups } from './mail-queue.ts'
 import type { Sender } from './mail-settings.ts'
 import { tokenSecrets } from '../sessions/refresh-token.ts'
 import { createMailedTokens } from './mailed-token.ts'
@@ -166,8 +166,8 @@ async function mail (fastify: FastifyInstance): Promise<void> {
   const { mails, retries } = createMetrics(fastify, queue.length)
 
   fastify.decorate('mail', {
-    send: (mail) => { queue.add({ find: async () => mail, name: mail.name }) },
-    enqueue: (find) => { queue.add({ find }) },
+    send: (mail) => { queue.add({ find: async () => mail, name: mail.name }, maxLength) },
+    enqueue: (find) => { queue.add({ find }, maxLengthForLookups) },
     tokens: createMailedTokens(secrets, config.MAILED_TOKEN_TTL_SECONDS)
   })
   let closesAt = Infinity

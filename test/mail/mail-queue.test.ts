@@ -39,7 +39,7 @@ function queueOf (t: Test) {
 
 t.test('a job never starts in the time of its caller', async (t) => {
   const { queue, tries, next } = queueOf(t)
-  queue.add('a')
+  queue.add('a', maxLength)
   t.equal(tries.length, 0)
   t.equal(queue.length(), 1)
   const { succeed } = await next()
@@ -51,7 +51,7 @@ t.test('a job never starts in the time of its caller', async (t) => {
 t.test('few jobs run at once, and the others follow in order', async (t) => {
   const { queue, tries, next } = queueOf(t)
   const jobs = Array.from({ length: concurrency + 2 }, (_, job) => String(job))
-  for (const job of jobs) queue.add(job)
+  for (const job of jobs) queue.add(job, maxLength)
   await turn()
   t.strictSame(tries.map(({ job }) => job), jobs.slice(0, concurrency))
   const { succeed } = await next()
@@ -68,7 +68,7 @@ t.test('a job that fails is tried again after growing pauses, and then given up'
   t.ok(pauses.length >= 3)
   t.strictSame(pauses, pauses.toSorted((a, b) => a - b))
   const { queue, tries, events, next } = queueOf(t)
-  queue.add('a')
+  queue.add('a', maxLength)
   for (const pause of pauses) {
     const { fail } = await next()
     fail(failure)
@@ -89,16 +89,16 @@ t.test('a job that fails is tried again after growing pauses, and then given up'
 
 t.test('jobs that pause do not hold up the others', async (t) => {
   const { queue, tries, next } = queueOf(t)
-  for (let job = 0; job < concurrency; job++) queue.add(`pausing ${job}`)
+  for (let job = 0; job < concurrency; job++) queue.add(`pausing ${job}`, maxLength)
   for (let job = 0; job < concurrency; job++) (await next()).fail(failure)
-  queue.add('another')
+  queue.add('another', maxLength)
   await turn()
   t.strictSame(tries.map(({ job }) => job), ['another'])
 })
 
 t.test('a permanent failure is not tried again', async (t) => {
   const { queue, events, next } = queueOf(t)
-  queue.add('a')
+  queue.add('a', maxLength)
   const { fail } = await next()
   fail(permanent)
   await turn()
@@ -108,7 +108,7 @@ t.test('a permanent failure is not tried again', async (t) => {
 
 t.test('a try that takes too long is aborted, and the next one has its own time', async (t) => {
   const { queue, next } = queueOf(t)
-  queue.add('a')
+  queue.add('a', maxLength)
   const first = await next()
   mock.timers.tick(tryMs - 1)
   t.equal(first.signal.aborted, false)
@@ -124,32 +124,32 @@ t.test('a try that takes too long is aborted, and the next one has its own time'
 
 t.test('a full queue drops further jobs, and counts those that pause', async (t) => {
   const { queue, events, next } = queueOf(t)
-  queue.add('pausing')
+  queue.add('pausing', maxLength)
   const { fail } = await next()
   fail(failure)
   await turn()
-  for (let job = 1; job < maxLength; job++) queue.add(String(job))
-  queue.add('too many')
+  for (let job = 1; job < maxLength; job++) queue.add(String(job), maxLength)
+  queue.add('too many', maxLength)
   t.strictSame(events, ['pausing again: failure', 'too many dropped: undefined'])
   t.equal(queue.length(), maxLength)
   const { succeed } = await next()
   succeed()
   await turn()
-  queue.add('one more')
+  queue.add('one more', maxLength)
   t.equal(queue.length(), maxLength)
   t.equal(events.length, 2)
 })
 
 t.test('closing ends all pauses, gives each job one more try, and waits until nothing is left', async (t) => {
   const { queue, events, next } = queueOf(t)
-  queue.add('pausing')
+  queue.add('pausing', maxLength)
   const pausing = await next()
   pausing.fail(failure)
-  queue.add('running')
+  queue.add('running', maxLength)
   const running = await next()
   const order: string[] = []
   const closed = queue.close(1000).then(() => { order.push('closed') })
-  queue.add('late')
+  queue.add('late', maxLength)
   const last = await next()
   t.equal(last.job, 'pausing')
   last.fail(failure)
@@ -169,7 +169,7 @@ t.test('closing an empty queue returns at once', async (t) => {
 
 t.test('what is left after the time to close is abandoned, and reported once', async (t) => {
   const { queue, tries, events, next } = queueOf(t)
-  for (let job = 0; job <= concurrency; job++) queue.add(String(job))
+  for (let job = 0; job <= concurrency; job++) queue.add(String(job), maxLength)
   const first = await next()
   const closed = queue.close(1000)
   mock.timers.tick(999)

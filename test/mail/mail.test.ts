@@ -1,6 +1,7 @@
 import t from 'tap'
 import { formatDuration, requireMail } from '../../src/mail/mail.ts'
 import type { Mail } from '../../src/mail/mail.ts'
+import { maxLengthForLookups } from '../../src/mail/mail-queue.ts'
 import { mailNames } from '../../src/mail/templates.ts'
 import { noBrowser, openPage } from '../support/browser.ts'
 import { failure, service } from '../support/service.ts'
@@ -140,6 +141,25 @@ t.test('a mail may be looked up first, in the background, and there may be none'
   t.strictSame(counted, [
     { mail: 'password-changed', outcome: 'sent', value: 1 }, { mail: 'lookup', outcome: 'failed', value: 1 }
   ])
+})
+
+t.test('lookups leave room in the queue for mails that need none', async (t) => {
+  const { settings, next } = await smtpServer(t)
+  const { fastify, log } = await service(t, settings)
+  const { enqueue, send } = requireMail(fastify)
+  const answers: Array<() => void> = []
+  const find = async () => new Promise<undefined>((resolve) => { answers.push(() => { resolve(undefined) }) })
+  for (let lookup = 0; lookup < maxLengthForLookups; lookup++) enqueue(find)
+  t.equal(log().some(({ msg }) => msg === 'a mail was given up'), false)
+  enqueue(find)
+  t.match(log().at(-1), { level: 50, reason: 'dropped', msg: 'a mail was given up' })
+  send({ name: 'password-changed', to })
+  let isSent = false
+  void next().then(() => { isSent = true })
+  await until(() => {
+    for (const answer of answers.splice(0)) answer()
+    return isSent
+  })
 })
 
 t.test('without SMTP_URL an action that needs mail answers not-configured', async (t) => {

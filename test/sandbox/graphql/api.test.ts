@@ -236,7 +236,7 @@ onEachDatabase('the HTTP API', async (t, database) => {
   const { hasuraUrl, graphql } = await sandbox(t, { database })
   t.equal(await (await fetch(`${hasuraUrl}/healthz`)).text(), 'OK')
   t.match(await (await fetch(`${hasuraUrl}/v1/version`)).json(), { version: /^v2\./ })
-  const unknown = await fetch(`${hasuraUrl}/v1/metadata`, { method: 'POST' })
+  const unknown = await fetch(`${hasuraUrl}/v2/query`, { method: 'POST' })
   t.equal(unknown.status, 404)
   t.strictSame(await unknown.json(), { path: '$', error: 'resource does not exist', code: 'not-found' })
 

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Project, ProjectTable } from './project.ts'
 import { readDeclarations } from './sdl-merge.ts'
-import type { Names, Source } from './source.ts'
+import type { Names, ServiceFiles } from './source.ts'
 import { readYaml } from './yaml-merge.ts'
 
 /** The texts of the project. */
@@ -38,7 +38,7 @@ export function isAdopted ({ schema, name }: Pick<ProjectTable, 'schema' | 'name
   return new RegExp(`CREATE TABLE "?${schema}"?\\."?${name}"? `).test(adoptedSql)
 }
 
-function* findMigrationProblems ({ migrations }: Project, source: Source): Generator<string> {
+function* findMigrationProblems ({ migrations }: Project, source: ServiceFiles): Generator<string> {
   const own = existsSync(migrations) ? readdirSync(migrations) : []
   for (const [file, sql] of source.migrations) {
     const name = dirname(file)
@@ -55,7 +55,7 @@ function* findMigrationProblems ({ migrations }: Project, source: Source): Gener
 }
 
 function* findTableProblems (
-  { tables }: Project, { tables: ours }: Source, { schema }: Names, adoptedSql: string
+  { tables }: Project, { tables: ours }: ServiceFiles, { schema }: Names, adoptedSql: string
 ): Generator<string> {
   for (const { name } of ours) {
     const isOwn = (table: ProjectTable): boolean => table.schema === schema && table.name === name
@@ -66,7 +66,7 @@ function* findTableProblems (
   }
 }
 
-function* findActionProblems ({ tables }: Project, source: Source, { actions, sdl }: Texts): Generator<string> {
+function* findActionProblems ({ tables }: Project, source: ServiceFiles, { actions, sdl }: Texts): Generator<string> {
   const [own, ours] = [readActions(actions, 'actions.yaml'), readActions(source.actions, 'hasura/metadata/actions.yaml')]
   const declared = readDeclarations(sdl, 'actions.graphql')
   const declarations = readDeclarations(source.sdl, 'hasura/metadata/actions.graphql')
@@ -90,7 +90,7 @@ function* findActionProblems ({ tables }: Project, source: Source, { actions, sd
 
 /** Variables of Hasura's environment that other parts of the project use for another service. */
 function* findVariableProblems (
-  { actions, yaml }: Texts, source: Source, names: Names, isGiven: (option: keyof Names) => boolean
+  { actions, yaml }: Texts, source: ServiceFiles, names: Names, isGiven: (option: keyof Names) => boolean
 ): Generator<string> {
   const own = readActions(actions, 'actions.yaml')
   if ([...readActions(source.actions, '').keys()].some(name => own.has(name))) return
@@ -104,7 +104,7 @@ function* findVariableProblems (
 
 /** Finds every reason why the service cannot be added to the project, one line each. */
 export function findProblems (
-  project: Project, source: Source, texts: Texts, names: Names, isGiven: (option: keyof Names) => boolean
+  project: Project, source: ServiceFiles, texts: Texts, names: Names, isGiven: (option: keyof Names) => boolean
 ): string[] {
   return [
     ...findMigrationProblems(project, source),

@@ -4,7 +4,7 @@ import { findProblems, isAdopted } from './collisions.ts'
 import type { Texts } from './collisions.ts'
 import type { Project } from './project.ts'
 import { mergeSdl } from './sdl-merge.ts'
-import type { Names, Source } from './source.ts'
+import type { Names, ServiceFiles } from './source.ts'
 import { mergeYaml } from './yaml-merge.ts'
 
 /** A file to write, by its path. `before` is empty if it is new. */
@@ -14,7 +14,7 @@ function readIfThere (file: string): string {
   return existsSync(file) ? readFileSync(file, 'utf8') : ''
 }
 
-function readTexts ({ metadata, migrations }: Project, source: Source): Texts {
+function readTexts ({ metadata, migrations }: Project, source: ServiceFiles): Texts {
   const names = readdirSync(metadata, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.yaml'))
   return {
     actions: readIfThere(join(metadata, 'actions.yaml')),
@@ -25,7 +25,7 @@ function readTexts ({ metadata, migrations }: Project, source: Source): Texts {
 }
 
 /** The list of the tables that the project does not track yet, in the form of the file that holds the list. */
-function listOf (missing: Source['tables'], { tablesFolder, tablesFile, isListInline }: Project, database: string): string {
+function listOf (missing: ServiceFiles['tables'], { tablesFolder, tablesFile, isListInline }: Project, database: string): string {
   const includes = missing.map(({ file }) => `- "!include ${relative(join(tablesFile, '..'), join(tablesFolder, file))}"\n`)
   if (!isListInline) return includes.join('')
   return `- name: ${database}\n  tables:\n${includes.map(line => `    ${line}`).join('')}`
@@ -41,7 +41,7 @@ function listOf (missing: Source['tables'], { tablesFolder, tablesFile, isListIn
  * @throws Error with one line for each reason against it
  */
 export function planAdoption (
-  project: Project, source: Source, names: Names,
+  project: Project, source: ServiceFiles, names: Names,
   { database, isGiven }: { database: string, isGiven: (option: keyof Names) => boolean }
 ): { changes: Change[], kept: string[] } {
   const texts = readTexts(project, source)

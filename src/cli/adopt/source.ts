@@ -20,7 +20,7 @@ export const ownNames: Names = {
   schema: 'public', urlVariable: 'ACTION_BASE_URL', secretVariable: 'ACTION_SECRET'
 }
 
-export interface Source {
+export interface ServiceFiles {
   actions: string
   sdl: string
   /** The file of each table, in the order of `tables.yaml`. */
@@ -57,7 +57,7 @@ function renameSql (sql: string, names: Names, isFirst: boolean): string {
 }
 
 /** Reads what `hasura/` holds, in the words of the project. */
-export function readSource (names: Names, hasura = 'hasura'): Source {
+export function readSource (names: Names, hasura = 'hasura'): ServiceFiles {
   const read = (...path: string[]): string => readFileSync(join(hasura, ...path), 'utf8')
   const tables = 'metadata/databases/default/tables'
   const includes = readYaml(read(tables, 'tables.yaml'), 'tables.yaml') as string[]

@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { print, visit } from 'graphql'
+import { parse as parseSdl, print, visit } from 'graphql'
 import t from 'tap'
 import type { Test } from 'tap'
-import { parse } from 'yaml'
+import { parse, stringify } from 'yaml'
 import { adopt } from '../../../src/cli/adopt/adopt.ts'
 import { readDeclarations } from '../../../src/cli/adopt/sdl-merge.ts'
 import { projects, writeProject } from '../../support/hasura-projects.ts'
@@ -149,6 +149,26 @@ t.test('an update adds what is new: migrations, tables, actions, arguments, fiel
     }))).sort()
   }
   t.strictSame(members(after['metadata/actions.graphql']), members(now['metadata/actions.graphql']))
+  t.match(adopt([folder]), /^Nothing to change\.\n/)
+})
+
+t.test('after an export of Hasura, which leaves out defaults and comments, there is nothing to change', async (t) => {
+  const folder = adopted(t)
+  const metadata = join(folder, 'metadata')
+  const actions = parse(readFileSync(join(metadata, 'actions.yaml'), 'utf8')) as Actions
+  const defaults: Record<string, unknown> = { kind: 'synchronous', timeout: 30, forward_client_headers: false }
+  const exported = JSON.parse(JSON.stringify(actions, (key, value: unknown) => (
+    defaults[key] === value ? undefined : value
+  ))) as Actions
+  writeFileSync(join(metadata, 'actions.yaml'), stringify({ ...exported, actions: exported.actions.reverse() }))
+  const sdl = parseSdl(readFileSync(join(metadata, 'actions.graphql'), 'utf8'))
+  writeFileSync(join(metadata, 'actions.graphql'), sdl.definitions.toReversed().map(node => (
+    print(node).replaceAll(/\(([^)]*)\)/g, (_, list: string) => `(\n    ${list.replaceAll(', ', '\n    ')}\n  )`)
+  )).join('\n\n'))
+  const tables = join(metadata, 'databases/default/tables')
+  for (const name of ['role', 'user', 'user_role', 'user_session'].map(name => join(tables, `public_${name}.yaml`))) {
+    writeFileSync(name, stringify(parse(readFileSync(name, 'utf8'))))
+  }
   t.match(adopt([folder]), /^Nothing to change\.\n/)
 })
 

@@ -7,13 +7,13 @@ function valueAt (value: unknown, path: Path): unknown {
   return path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown>)[key], value)
 }
 
-/** Whether what is wrong can be left out. A permission cannot: the API would allow too much or too little. */
+/** Whether the sandbox can skip the cause of an issue. In a permission, the API would allow too much or too little. */
 function isOptional ({ code, path }: z.core.$ZodIssue): boolean {
   const isInItem = path.some(key => typeof key === 'number')
   return (isInItem || code === 'unrecognized_keys') && !path.some(key => /(?:^|_)permissions$/.test(String(key)))
 }
 
-/** Removes unknown keys of the whole or of an item in a list, and otherwise the item in which something is unknown. */
+/** Removes unknown keys of the whole value or of an item in a list. Any other issue removes the item that has it. */
 function remove (value: unknown, issue: z.core.$ZodIssue): string[] {
   const { path } = issue
   const last = path.findLastIndex(key => typeof key === 'number')

@@ -9,6 +9,9 @@ const more: Record<string, object> = {
   Me: { headers: '{ "Authorization": "Bearer " }' }
 }
 
+/** Neither stores headers nor reads stored ones: with an old token Hasura refuses every request, also Login. */
+const noHeaders = { shouldPersistHeaders: false, initialHeaders: '' }
+
 /** One tab for each operation of the file, which blank lines separate. */
 function readTabs (): Array<{ query: string }> {
   const operations = readFileSync('src/sandbox/page/graphiql.graphql', 'utf8').split('\n\n')
@@ -20,6 +23,6 @@ export async function renderGraphiql (execute: Execute): Promise<string> {
   const session = { role: 'user', variables: { 'x-hasura-role': 'user' } }
   const request = { query: getIntrospectionQuery(), variables: {}, operationName: null }
   const schema: unknown = JSON.parse(await execute(request, { session, headers: {}, cookies: [] }))
-  const options = { endpoint: '/v1/graphql', title: 'GraphiQL', defaultTabs: readTabs(), shouldPersistHeaders: false, schema }
+  const options = { endpoint: '/v1/graphql', title: 'GraphiQL', defaultTabs: readTabs(), ...noHeaders, schema }
   return renderGraphiQL(options)
 }

@@ -159,6 +159,8 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     await phone.getByText('You are signed out').waitFor()
     await laptop.getByRole('button', { name: 'Refresh now' }).click()
     await own.getByText('until').waitFor()
+    await own.getByRole('button', { name: 'End' }).click()
+    await laptop.getByText('You are signed out').waitFor()
   })
 
   t.test('an administrator grants a role and disables a user', async () => {

@@ -27,10 +27,12 @@ export async function showSessions (context) {
   if (context.claims) await run(find('#sessions-output'), async () => listSessions(context))
 }
 
-async function listSessions ({ asUser, claims, show }) {
+async function listSessions ({ client, asUser, claims, show }) {
   const ownId = claims['x-hasura-session-id']
   const output = find('#sessions-output')
   const { user_session: sessions } = await asUser(query)
+  // The access token still works, but another device, or a mailed link, has ended its session: this signs out.
+  if (sessions.some(({ id, ended_at }) => id === ownId && ended_at)) await client.refresh()
   const end = async (ended) => {
     for (const { id } of ended) await asUser('mutation ($id: String!) { RevokeSession(id: $id) { ok } }', { id })
     await show()

@@ -167,7 +167,7 @@ const needed: Partial<Record<Variable, Variable[]>> = {
 
 /** Checks what the schema cannot express. Skips values that the schema refuses. */
 function* crossCheck (env: Environment): Generator<ConfigError> {
-  const { HOST, PORT, METRICS_PORT, ACTION_SECRET } = env
+  const { HOST, PORT, METRICS_PORT, ACTION_SECRET, UNVERIFIED_ROLE, HASURA_GRAPHQL_UNAUTHORIZED_ROLE } = env
   if (Number(METRICS_PORT) !== 0 && Number(METRICS_PORT) === Number(PORT)) {
     yield new ConfigError('METRICS_PORT', 'is the same as PORT: set it to another port')
   }
@@ -176,6 +176,9 @@ function* crossCheck (env: Environment): Generator<ConfigError> {
     if (env[name] === undefined || env[name] === 'off' || missing.length === 0) continue
     const list = new Intl.ListFormat('en-GB').format(missing)
     yield new ConfigError(name, `needs ${list}: set that too, or unset it`)
+  }
+  if (UNVERIFIED_ROLE === 'admin' || UNVERIFIED_ROLE === HASURA_GRAPHQL_UNAUTHORIZED_ROLE) {
+    yield new ConfigError('UNVERIFIED_ROLE', 'must be a role of its own, such as unverified: not admin, and not the unauthorized role')
   }
   if (ACTION_SECRET === undefined && !isLoopback(String(HOST))) {
     const { description } = configSchema.properties.ACTION_SECRET

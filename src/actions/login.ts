@@ -10,12 +10,20 @@ import type { PasswordSlot } from '../password/password.ts'
 import { normalizePassword } from '../password/policy.ts'
 import { verifyUser } from '../password/verify-user.ts'
 import { jsonWebToken } from '../sessions/sessions.ts'
+import type { NewSession } from '../sessions/sessions.ts'
 
 type User = UserByEmailQuery['user'][number]
 
 /** `Login`: verifies the password and answers with the tokens. */
 export async function login (fastify: FastifyInstance): Promise<void> {
   const { digest, hasura, password: passwords, signIn } = fastify
+
+  /** Returns false if the user has changed since the password was verified. */
+  async function startSession (user: User, session: NewSession, request: FastifyRequest): Promise<boolean> {
+    const variables = { ...session, email: user.email, verified_hash: user.password }
+    const { update_user: update } = await hasura.request(StartSessionDocument, variables, request)
+    return update?.affected_rows === 1
+  }
 
   /**
    * Replaces a hash that was made with other parameters, but only if it is still the one that was verified: a new
@@ -50,15 +58,11 @@ export async function login (fastify: FastifyInstance): Promise<void> {
         const { user: [found] } = await hasura.request(UserByEmailDocument, { email }, request)
         const { user, needsRehash } = await verifyUser(slot, found, password, input.password, request)
         request.attempt.userId = user.id
-        const tokens = await signIn(user, request, reply, async (session) => {
-          if (session === undefined) return true
-          const variables = { ...session, verified_hash: user.password }
-          const { update_user: update } = await hasura.request(StartSessionDocument, variables, request)
-          return update?.affected_rows === 1
+        return signIn(user, request, reply, async (session) => {
+          if (session !== undefined && !await startSession(user, session, request)) return false
+          if (needsRehash) await renewHash(user, slot, password, request)
+          return true
         })
-        // Only now: making the tokens rejects an id that JSON has rounded, so this cannot change another user.
-        if (tokens !== undefined && needsRehash) await renewHash(user, slot, password, request)
-        return tokens
       }
       try {
         // A second attempt if the user has changed since the lookup: another login may have replaced the hash.

@@ -223,6 +223,7 @@ export type StaleSessionsQuery = { ended: Array<{ id: string }>, expired: Array<
 
 export type StartSessionMutationVariables = Exact<{
   user_id: number;
+  email: string;
   verified_hash: string;
   session_id: string;
   now: string;
@@ -493,9 +494,9 @@ export const StaleSessionsDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<StaleSessionsQuery, StaleSessionsQueryVariables>;
 export const StartSessionDocument = new TypedDocumentString(`
-    mutation StartSession($user_id: Int!, $verified_hash: String!, $session_id: uuid!, $now: timestamptz!, $idle_expires_at: timestamptz!, $expires_at: timestamptz!, $user_agent: String) {
+    mutation StartSession($user_id: Int!, $email: String!, $verified_hash: String!, $session_id: uuid!, $now: timestamptz!, $idle_expires_at: timestamptz!, $expires_at: timestamptz!, $user_agent: String) {
   update_user(
-    where: {id: {_eq: $user_id}, password: {_eq: $verified_hash}, disabled_at: {_is_null: true}}
+    where: {id: {_eq: $user_id}, email: {_eq: $email}, password: {_eq: $verified_hash}, disabled_at: {_is_null: true}}
     _set: {last_login_at: $now}
   ) {
     affected_rows
@@ -506,7 +507,7 @@ export const StartSessionDocument = new TypedDocumentString(`
     id
   }
   delete_user_session(
-    where: {id: {_eq: $session_id}, _not: {user: {password: {_eq: $verified_hash}, disabled_at: {_is_null: true}}}}
+    where: {id: {_eq: $session_id}, _not: {user: {email: {_eq: $email}, password: {_eq: $verified_hash}, disabled_at: {_is_null: true}}}}
   ) {
     affected_rows
   }

@@ -64,14 +64,15 @@ function readSource (claim: string, value: unknown): Source {
   return { claim, path, constant }
 }
 
-function readMap (map: unknown): Source[] {
+function readMap (map: unknown, hasSessions: boolean): Source[] {
   if (!isObject(map)) return refuse('that is not an object')
   for (const claim of roleClaims) if (!Object.hasOwn(map, claim)) refuse(`without ${claim}, in lower case`)
   const sources = Object.entries(map).map(([name, value]) => readSource(name.toLowerCase(), value))
   // Hasura does not define which one it uses.
   if (new Set(sources.map(({ claim }) => claim)).size < sources.length) refuse('with two spellings of one claim')
-  const isAdmin = roleClaims.flatMap(claim => map[claim]).includes('admin')
-  if (isAdmin) refuse('with the role admin as a literal: every user would be an administrator')
+  // Otherwise nothing tells the actions whether the session of a token has ended.
+  if (hasSessions && !sources.some(({ claim }) => claim === 'x-hasura-session-id')) refuse('without x-hasura-session-id, which TOKEN_SECRET needs')
+  if (roleClaims.flatMap(claim => map[claim]).includes('admin')) refuse('with the role admin as a literal: every user would be an administrator')
   return sources
 }
 
@@ -121,8 +122,8 @@ function sampleClaims (sources: Source[], registered: Payload): Map<string, unkn
  * @param fixed - the registered claims that are the same in every token
  * @throws ConfigError if Hasura would not start, or would refuse every token
  */
-export function readClaimsMap (value: unknown, fixed: Payload): ToPayload {
-  const sources = readMap(value)
+export function readClaimsMap (value: unknown, fixed: Payload, hasSessions: boolean): ToPayload {
+  const sources = readMap(value, hasSessions)
   const registered = { ...fixed, sub: randomUUID(), jti: randomUUID(), iat: 0, exp: 0 }
   const sample = sampleClaims(sources, registered)
   const mistake = findMistake(sources, write(sources, registered, sample), sample)

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { refuseVariable } from '../config.ts'
+import type { Environment } from '../config.ts'
 import { readClaimsMap, registeredClaims } from './claims-map.ts'
 import type { Payload, ToPayload } from './claims-map.ts'
 import { isObject, parseJsonPath, writeAt } from './json-path.ts'
@@ -114,7 +115,7 @@ function readNamespace (config: JwtConfig, fixed: Payload): ToPayload {
  *
  * @throws ConfigError that names the key of the JSON, if Hasura would not start or would refuse every token
  */
-export function readJwtSecret (json: string): JwtSecret {
+export function readJwtSecret (json: string, { TOKEN_SECRET }: Environment): JwtSecret {
   const config = parse(json)
   const { issuer, audience, allowed_skew: skew = 0, claims_map: map } = config
   if (config.claims_namespace !== undefined && config.claims_namespace_path !== undefined) refuse('has both "claims_namespace" and "claims_namespace_path": Hasura accepts only one of them')
@@ -122,7 +123,7 @@ export function readJwtSecret (json: string): JwtSecret {
   const fixed = { iss: issuer, aud: audience?.length === 0 ? undefined : audience }
   return {
     keys: readKeys(config),
-    toPayload: map === undefined ? readNamespace(config, fixed) : readClaimsMap(map, fixed),
+    toPayload: map === undefined ? readNamespace(config, fixed) : readClaimsMap(map, fixed, TOKEN_SECRET !== undefined),
     // Hasura ignores the sign.
     allowedSkewSeconds: Math.abs(skew)
   }

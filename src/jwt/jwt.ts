@@ -18,6 +18,8 @@ declare module 'fastify' {
        * @throws Error if Hasura would refuse the id or a claim
        */
       sign: (user: TokenUserFragment, sessionId?: string) => string
+      /** Throws what `sign` would throw. */
+      check: (user: TokenUserFragment, sessionId?: string) => void
       publicKeys: SigningKeys['publicKeys']
     }
   }
@@ -42,22 +44,22 @@ async function jwt (fastify: FastifyInstance, { claimsOf }: { claimsOf: ClaimsOf
   const { ACCESS_TOKEN_TTL_SECONDS: ttlSeconds, UNVERIFIED_ROLE: unverifiedRole } = fastify.config
   const { sign, publicKeys } = 'path' in source ? await openKeyPath(fastify, source) : source
 
-  function signFor (found: TokenUserFragment, sessionId?: string): string {
+  function payloadOf (found: TokenUserFragment, sessionId?: string) {
     // Until the email is verified, `UNVERIFIED_ROLE` is the only role, also for custom claims.
     const isRestricted = unverifiedRole !== undefined && found.email_verified_at === null
     const user = isRestricted ? { ...found, default_role: unverifiedRole, roles: [] } : found
     const sub = subjectOf(user)
     // Rounded down: Hasura refuses an `iat` in the future.
     const iat = Math.floor(Date.now() / 1000)
-    return sign(secret.toPayload({ sub, iat, exp: iat + ttlSeconds, jti: randomUUID() }, {
+    return secret.toPayload({ sub, iat, exp: iat + ttlSeconds, jti: randomUUID() }, {
       ...toHasuraClaims(claimsOf(user)),
       'x-hasura-allowed-roles': Array.from(new Set([user.default_role, ...user.roles.map(({ role }) => role)])),
       'x-hasura-default-role': user.default_role,
       'x-hasura-user-id': sub,
       ...(sessionId !== undefined && { 'x-hasura-session-id': sessionId })
-    }))
+    })
   }
-  fastify.decorate('jwt', { sign: signFor, publicKeys })
+  fastify.decorate('jwt', { sign: (...user) => sign(payloadOf(...user)), check: payloadOf, publicKeys })
 }
 
 export default fp(jwt, { name: 'jwt', fastify: '5.x', dependencies: ['config'] })

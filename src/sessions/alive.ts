@@ -18,13 +18,14 @@ export function aliveAt (now: string): User_Session_Bool_Exp {
 }
 
 /**
- * The condition of the user who calls an action. If the access token names a session, that session must be alive.
+ * The condition of the user who calls an action, and is not disabled. If the access token names a session, that session
+ * must be alive.
  *
  * @param now - ISO 8601
  */
 export function callerAt (
   { userId, sessionId }: { userId: TokenUserFragment['id'], sessionId: string | undefined }, now: string
 ): UserCondition {
-  const isCaller = { id: { _eq: userId } }
+  const isCaller = { id: { _eq: userId }, disabled_at: { _is_null: true } }
   return sessionId === undefined ? isCaller : { ...isCaller, sessions: { id: { _eq: sessionId }, ...aliveAt(now) } }
 }

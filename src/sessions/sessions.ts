@@ -32,9 +32,7 @@ interface Sessions {
   read: (text: string | undefined) => RefreshToken | undefined
   /** An access token that names the session, without a refresh token: the client keeps the one that it has. */
   answerAccess: (user: TokenUserFragment, sessionId: string) => JsonWebToken
-  /** Adds the refresh token to the answer or, with `REFRESH_COOKIE=on`, to the cookie. */
-  addRefreshToken: (answer: JsonWebToken, token: RefreshToken, reply: FastifyReply) => JsonWebToken
-  /** Both. */
+  /** The same, with the refresh token in the answer or, with `REFRESH_COOKIE=on`, in the cookie. */
   answer: (user: TokenUserFragment, token: RefreshToken, reply: FastifyReply) => JsonWebToken
 }
 
@@ -87,12 +85,6 @@ function createSessions ({ config, jwt }: FastifyInstance, secrets: [string, ...
   const answerAccess: Sessions['answerAccess'] = (user, sessionId) => (
     { token: jwt.sign(user, sessionId), expires_in: config.ACCESS_TOKEN_TTL_SECONDS, session_id: sessionId }
   )
-  const addRefreshToken: Sessions['addRefreshToken'] = (answer, token, reply) => {
-    const refreshToken = refreshTokens.encode(token)
-    if (config.REFRESH_COOKIE === 'off') return { ...answer, refresh_token: refreshToken }
-    setRefreshCookie(reply, refreshToken, token.expiresAt)
-    return answer
-  }
 
   return {
     create (userId, request) {
@@ -123,8 +115,13 @@ function createSessions ({ config, jwt }: FastifyInstance, secrets: [string, ...
       argument ?? (config.REFRESH_COOKIE === 'on' ? readRefreshCookie(request) : undefined)
     ),
     answerAccess,
-    addRefreshToken,
-    answer: (user, token, reply) => addRefreshToken(answerAccess(user, token.sessionId), token, reply)
+    answer (user, token, reply) {
+      const answer = answerAccess(user, token.sessionId)
+      const refreshToken = refreshTokens.encode(token)
+      if (config.REFRESH_COOKIE === 'off') return { ...answer, refresh_token: refreshToken }
+      setRefreshCookie(reply, refreshToken, token.expiresAt)
+      return answer
+    }
   }
 }
 

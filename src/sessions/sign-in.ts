@@ -42,15 +42,13 @@ async function signIn (fastify: FastifyInstance): Promise<void> {
   const { jwt, sessions } = fastify
 
   fastify.decorate('signIn', async (user, request, reply, store) => {
-    // The access token is made before anything is stored: that rejects an id that JSON has rounded.
-    if (sessions === undefined) {
-      const answer = { token: jwt.sign(user) }
-      return await isStored(store(undefined)) ? answer : undefined
-    }
-    const session = sessions.create(user.id, request)
-    const answer = sessions.answerAccess(user, session.session_id)
+    const session = sessions?.create(user.id, request)
+    // Before anything is stored: an id that JSON has rounded may be that of another user.
+    jwt.check(user, session?.session_id)
     if (!await isStored(store(session))) return undefined
-    return sessions.addRefreshToken(answer, firstToken(session), reply)
+    // The access token is made last, so that it lives as long as the answer says.
+    if (sessions === undefined || session === undefined) return { token: jwt.sign(user) }
+    return sessions.answer(user, firstToken(session), reply)
   })
 }
 

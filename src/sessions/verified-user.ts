@@ -60,8 +60,8 @@ export async function withVerifiedUser<Result> (
 
   const attempt = async (user: FoundUser): Promise<Result | undefined> => {
     await verifyUser(slot, user, normalized, password, request)
-    const isUnchanged = { password: { _eq: user.password }, disabled_at: { _is_null: true } }
-    return act({ user, unchanged: { _and: [callerAt(caller, new Date().toISOString()), isUnchanged] }, slot })
+    const unchanged = { ...callerAt(caller, new Date().toISOString()), password: { _eq: user.password } }
+    return act({ user, unchanged, slot })
   }
   try {
     const result = await attempt(found) ?? await attempt(await findCaller(fastify, context))

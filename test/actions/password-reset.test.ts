@@ -5,7 +5,8 @@ import { sandbox } from '../support/sandbox.ts'
 import { failure, hasuraOf, service } from '../support/service.ts'
 import { clientsOf, password, tokenSecret, tokensOf } from '../support/sessions.ts'
 
-const running = await sandbox(t, { env: tokenSecret })
+// Requests without the header are not limited by address.
+const running = await sandbox(t, { env: { ...tokenSecret, CLIENT_ADDRESS_HEADER: 'x-client', LOGIN_LIMIT_PER_ADDRESS: '2' } })
 const { asAdmin, ends, graphql, login, refresh, requestReset, resetPassword, signup } = clientsOf(running.hasuraUrl)
 const { mailsTo, mailTo, tokenTo } = inboxOf(running.hasuraUrl)
 
@@ -138,6 +139,14 @@ t.test('per client address, failures have the limit of logins, and requests that
   const lookedUp = () => asked.map(({ variables }) => variables['email'])
   while (!lookedUp().includes('last@b.test')) await new Promise(setImmediate)
   t.strictSame(lookedUp(), ['1@b.test', '2@b.test', 'last@b.test'])
+})
+
+t.test('Hasura forwards the header with the client\'s address', async (t) => {
+  const from = (address: string) => ({ headers: { 'x-client': address } })
+  for (const code of ['invalid-token', 'invalid-token', 'rate-limited']) {
+    t.equal(await resetPassword('x', 'another-password', from('203.0.113.1')), code)
+  }
+  t.equal(await resetPassword('x', 'another-password', from('203.0.113.2')), 'invalid-token')
 })
 
 t.test('without SMTP_URL, both actions are not configured', async (t) => {

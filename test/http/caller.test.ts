@@ -107,7 +107,7 @@ t.test('session variables of Hasura\'s unauthorized role are not those of a sign
   }
 })
 
-t.test('a caller is looked up with the session of the token, which must be alive', async (t) => {
+t.test('a caller who is not disabled is looked up, with the session of the token, which must be alive', async (t) => {
   const { url, asked } = await hasuraOf(t, { FindUser: { data: { user: [] } } })
   const { inject } = await service(t, { ...tokenSecret, HASURA_GRAPHQL_ENDPOINT: url })
   const alive = {
@@ -117,9 +117,11 @@ t.test('a caller is looked up with the session of the token, which must be alive
     user: { disabled_at: { _is_null: true } }
   }
   const table: Array<[object, object]> = [
-    [signedIn, { id: { _eq: 7 } }],
-    [{ ...signedIn, 'x-hasura-role': 'admin', 'x-hasura-user-id': '2147483647' }, { id: { _eq: 2_147_483_647 } }],
-    [{ ...signedIn, 'x-hasura-session-id': id }, { id: { _eq: 7 }, sessions: { id: { _eq: id }, ...alive } }]
+    [signedIn, { id: { _eq: 7 }, disabled_at: { _is_null: true } }],
+    [{ ...signedIn, 'x-hasura-role': 'admin', 'x-hasura-user-id': '2147483647' },
+      { id: { _eq: 2_147_483_647 }, disabled_at: { _is_null: true } }],
+    [{ ...signedIn, 'x-hasura-session-id': id },
+      { id: { _eq: 7 }, disabled_at: { _is_null: true }, sessions: { id: { _eq: id }, ...alive } }]
   ]
   for (const [session_variables, caller] of table) {
     const { status, body } = await inject({ url: '/revoke-session', payload: { input, session_variables } })

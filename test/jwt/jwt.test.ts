@@ -20,15 +20,19 @@ import { temporaryFolder } from '../support/folders.ts'
 import { settings } from '../support/service.ts'
 import { namespace, orgClaims, roles, shapes, types, userId } from '../support/token-shapes.ts'
 
+type ClaimsOf = (user: TokenUserFragment) => CustomClaims
+
 /** The plugin on a bare Fastify. `claims` is what src/claims.ts returns for every user. */
-async function tokens (t: Test, secret: string, env: Record<string, string> = {}, claims: CustomClaims = {}) {
+async function tokens (
+  t: Test, secret: string, env: Record<string, string> = {}, claims: CustomClaims | ClaimsOf = {}
+) {
   const fastify = Fastify()
   t.teardown(() => fastify.close())
   await fastify.register(config, {
     env: { ...settings, ...env, HASURA_GRAPHQL_JWT_SECRET: secret },
     parsers: { HASURA_GRAPHQL_JWT_SECRET: readJwtSecret, JWT_PRIVATE_KEY: parsePrivateKey }
   })
-  await fastify.register(jwt, { claimsOf: () => claims })
+  await fastify.register(jwt, { claimsOf: user => typeof claims === 'function' ? claims(user) : claims })
   return fastify.jwt
 }
 
@@ -293,7 +297,7 @@ t.test('a login fails if Hasura would read another claim than the user should ha
 /** Undefined if the start or the login fails. */
 function issue (json: string, claims: Record<string, string>): string | undefined {
   try {
-    const payload = readJwtSecret(json).toPayload({ sub: '7', jti: 'a' }, {
+    const payload = readJwtSecret(json, {}).toPayload({ sub: '7', jti: 'a' }, {
       ...claims, 'x-hasura-allowed-roles': ['user', 'editor'], 'x-hasura-default-role': 'user', 'x-hasura-user-id': '7'
     })
     return createSigner({ key, algorithm: 'HS256', expiresIn: 60_000 })(payload)
@@ -336,6 +340,35 @@ t.test('with any "claims_map", Hasura reads the claims of the user from every to
     }
   }), { numRuns: 500 })
   t.ok(tokensRead > 10, `${tokensRead} tokens`)
+})
+
+t.test('with sessions, a "claims_map" must have the claim that names the session', async (t) => {
+  const TOKEN_SECRET = 'a-token-secret-of-at-least-32-characters'
+  const missing = 'HASURA_GRAPHQL_JWT_SECRET has a "claims_map" without x-hasura-session-id, which TOKEN_SECRET needs'
+  await t.rejects(tokens(t, JSON.stringify(map({})), { TOKEN_SECRET }), { message: missing })
+  await tokens(t, JSON.stringify(map({})))
+  for (const name of ['x-hasura-session-id', 'X-Hasura-Session-Id']) {
+    const { sign } = await tokens(t, JSON.stringify(map({ [name]: { path: '$.session' } })), { TOKEN_SECRET })
+    t.match(decodeJwt(sign(user, 'a-session')), { session: 'a-session' })
+  }
+})
+
+t.test('UNVERIFIED_ROLE replaces all roles of an unverified user, also for custom claims', async (t) => {
+  const json = JSON.stringify({ type: 'HS256', key: 'a'.repeat(32) })
+  const mail = { TOKEN_SECRET: 'b'.repeat(32), SMTP_URL: 'smtp://mail.test', MAIL_FROM: 'a@b.test', APP_URL: 'https://app.test' }
+  const claims = ({ default_role: role, roles }: TokenUserFragment) => ({ 'x-hasura-seen': `${role}, ${roles.length} more` })
+  const verified = { ...user, email_verified_at: '2026-01-01T00:00:00+00:00' }
+  const table: Array<[Record<string, string>, TokenUserFragment, string[], string]> = [
+    [{ ...mail, UNVERIFIED_ROLE: 'guest' }, user, ['guest'], 'guest, 0 more'],
+    [{ ...mail, UNVERIFIED_ROLE: 'guest' }, verified, ['user', 'editor'], 'user, 3 more'],
+    [mail, user, ['user', 'editor'], 'user, 3 more']
+  ]
+  for (const [env, row, allowed, seen] of table) {
+    const { sign } = await tokens(t, json, env, claims)
+    t.match(decodeJwt(sign(row))['https://hasura.io/jwt/claims'], {
+      'x-hasura-allowed-roles': allowed, 'x-hasura-default-role': allowed[0], 'x-hasura-seen': seen
+    })
+  }
 })
 
 t.test('the names of a "claims_map" do not reach the prototype of an object', async (t) => {

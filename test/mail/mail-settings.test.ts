@@ -102,6 +102,10 @@ t.test('SMTP_URL needs three other variables, and one run names everything that 
     [without('TOKEN_SECRET', 'MAIL_FROM', 'APP_URL'), ['SMTP_URL needs TOKEN_SECRET, MAIL_FROM and APP_URL: set that too, or unset it']],
     [without('MAIL_FROM', 'APP_URL'), ['SMTP_URL needs MAIL_FROM and APP_URL: set that too, or unset it']],
     [{ UNVERIFIED_ROLE: 'unverified' }, ['UNVERIFIED_ROLE needs SMTP_URL: set that too, or unset it']],
+    ...['admin', 'anonymous', 'public'].map((role): [object, string[]] => (
+      [{ ...mailSettings, UNVERIFIED_ROLE: role, ...role === 'public' && { HASURA_GRAPHQL_UNAUTHORIZED_ROLE: role } },
+        ['UNVERIFIED_ROLE must be a role of its own, such as unverified: not admin, and not the unauthorized role']]
+    )),
     [{ ...mailSettings, MAILED_TOKEN_TTL_SECONDS: '59' },
       ['MAILED_TOKEN_TTL_SECONDS is unusable: it must be a number of seconds from 60 to 604800']],
     [{ ...mailSettings, SMTP_URL: 'hunter2', MAIL_FROM: 'hunter2', APP_URL: 'hunter2', MAIL_TEMPLATES_DIR: '/hunter2', PORT: 'hunter2' }, [

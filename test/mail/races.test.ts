@@ -99,3 +99,48 @@ t.test('a link that changes the email does nothing once the password has changed
     t.strictSame(await ends(email), ['password-changed', 'password-changed', null])
   }
 })
+
+t.test('a changed email ends the session of a login with the old one, in both orders', { skip: noServer }, async (t) => {
+  const { changeEmail, confirmEmailChange, ends, inOrder, login, signup, tokenTo } = await start(t)
+  for (let round = 0; round < rounds; round++) {
+    const email = `moves${round}@b.test`
+    await signup(email)
+    const { token } = tokensOf(t, await login(email))
+    await changeEmail(`moved-${email}`, { token })
+    const link = await tokenTo(`moved-${email}`, subjects.change)
+    const confirm = async () => confirmEmailChange(link, { token })
+    const logIn = async () => login(email)
+    if (round % 2 === 0) {
+      t.strictSame(await inOrder(email, confirm, logIn), [done, 'invalid-credentials'])
+      t.strictSame(await ends(`moved-${email}`), ['email-changed'])
+    } else {
+      const [loggedIn, confirmed] = await inOrder(email, logIn, confirm)
+      tokensOf(t, loggedIn)
+      t.strictSame(confirmed, done)
+      t.strictSame(await ends(`moved-${email}`), ['email-changed', 'email-changed'])
+    }
+  }
+})
+
+t.test('a deleted account has no session, whatever happens at the same moment', { skip: noServer }, async (t) => {
+  const { age, asAdmin, changePassword, deleteAccount, inOrder, login, refresh, signup } = await start(t)
+  for (let round = 0; round < rounds; round++) {
+    const email = `deleted${round}@b.test`
+    await signup(email)
+    const { token, refresh_token: refreshToken, session_id: id } = tokensOf(t, await login(email))
+    await age(id, 61)
+    const others: Array<[() => Promise<unknown>, string]> = [
+      [async () => login(email), 'invalid-credentials'],
+      [async () => changePassword(password, 'another-password', { token }), 'not-authenticated'],
+      [async () => refresh(refreshToken), 'invalid-refresh-token']
+    ]
+    const [other, refused] = others[round % others.length] ?? [async () => undefined, '']
+    const isRefresh = refused === 'invalid-refresh-token'
+    const remove = async () => deleteAccount({ token })
+    const results = isRefresh ? await Promise.all([remove(), other()]) : await inOrder(email, remove, other)
+    t.strictSame(results[0], done)
+    if (!isRefresh) t.equal(results[1], refused)
+    t.equal(await refresh(refreshToken), 'invalid-refresh-token')
+  }
+  t.match(await asAdmin('{ user_session { id } }'), { data: { user_session: [] } })
+})

@@ -1,11 +1,12 @@
 import { hash } from '@node-rs/argon2'
+import { decodeJwt } from 'jose'
 import t from 'tap'
 import { failure, hasuraOf, service } from '../support/service.ts'
 import { password, tokenSecret } from '../support/sessions.ts'
 
 const stored = await hash(password, { memoryCost: 8, timeCost: 1, parallelism: 1 })
 const outdated = await hash(password, { memoryCost: 16, timeCost: 1, parallelism: 1 })
-const row = { id: 7, password: stored, default_role: 'user', disabled_at: null, roles: [] }
+const row = { id: 7, email: 'a@b.test', password: stored, default_role: 'user', disabled_at: null, roles: [] }
 const found = { UserByEmail: { data: { user: [row] } } }
 const input = { email: 'a@b.test', password }
 const invalid = { status: 401, body: failure('invalid-credentials', 'Invalid credentials') }
@@ -28,16 +29,33 @@ t.test('with TOKEN_SECRET one more call, without it none', async (t) => {
   }
 })
 
-t.test('the session begins now, and the mutation repeats the hash that was verified', async (t) => {
+t.test('the session begins now, and the mutation repeats the email and the hash that were verified', async (t) => {
   const { url, asked } = await hasuraOf(t, { ...found, StartSession: started(1) })
   const { inject } = await service(t, { ...tokenSecret, HASURA_GRAPHQL_ENDPOINT: url, SESSION_TTL_SECONDS: '600', SESSION_IDLE_SECONDS: '60' })
   const { body } = await inject({ url: '/login', payload: { input } })
   const variables = asked.at(-1)?.variables as Record<'now' | 'idle_expires_at' | 'expires_at', string>
   const { session_id: id } = body as { session_id: string }
-  t.match(variables, { user_id: 7, verified_hash: stored, session_id: id, user_agent: null })
+  t.match(variables, { user_id: 7, email: 'a@b.test', verified_hash: stored, session_id: id, user_agent: null })
   const now = Date.parse(variables.now)
   t.equal(Date.parse(variables.idle_expires_at), now + 60_000)
   t.equal(Date.parse(variables.expires_at), (Math.floor(now / 1000) + 600) * 1000, 'in whole seconds')
+})
+
+t.test('expires_in is right to the second, however long Hasura takes to store the session and the new hash', async (t) => {
+  let now = Date.parse('2026-01-01T00:00:00.900Z')
+  t.intercept(Date, 'now', { value: () => now })
+  const answers: Record<string, unknown> = { UserByEmail: { data: { user: [{ ...row, password: outdated }] } } }
+  const { url } = await hasuraOf(t, answers)
+  const slowly = (answer: object) => {
+    now += 3000
+    return answer
+  }
+  Object.defineProperty(answers, 'StartSession', { get: () => slowly(started(1)) })
+  Object.defineProperty(answers, 'UpdatePassword', { get: () => slowly(started(1)) })
+  const { inject } = await service(t, { ...tokenSecret, HASURA_GRAPHQL_ENDPOINT: url })
+  const { body } = await inject({ url: '/login', payload: { input } })
+  const { token, expires_in: expiresIn } = body as { token: string, expires_in: number }
+  t.equal(decodeJwt(token).exp, Math.floor(now / 1000) + expiresIn)
 })
 
 t.test('the user agent that Hasura forwards is stored, its first 200 characters', async (t) => {

@@ -54,7 +54,7 @@ function makeKey (type: string, { folder, 'jwk-url': url }: Values): string {
   if (/['\r\n]/.test(`${folder ?? ''}${url ?? ''}`)) {
     throw new Error('--folder and --jwk-url must not contain \' or a line break: .env cannot hold them')
   }
-  if (url !== undefined) readJwtSecret(JSON.stringify({ jwk_url: url }))
+  if (url !== undefined) readJwtSecret(JSON.stringify({ jwk_url: url }), {})
   const pair = makePems(type)
   if (folder !== undefined) writeFirstKey(folder, pair.privatePem)
   return describePair(type, pair, { path: folder, url })

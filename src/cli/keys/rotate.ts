@@ -23,7 +23,7 @@ function readVariable (env: Environment, name: 'JWKS_MAX_AGE_SECONDS' | 'ACCESS_
 /** What the service's own configuration says, if it is in the environment. */
 function readSecret ({ HASURA_GRAPHQL_JWT_SECRET: json }: Environment) {
   if (!json) return { type: undefined, skew: 0, text: 'allowed_skew=0 (HASURA_GRAPHQL_JWT_SECRET is not set)' }
-  const { keys, allowedSkewSeconds: skew } = readJwtSecret(json)
+  const { keys, allowedSkewSeconds: skew } = readJwtSecret(json, {})
   if ('url' in keys) return { type: keys.type, skew, text: `allowed_skew=${skew}` }
   throw new Error('HASURA_GRAPHQL_JWT_SECRET has no "jwk_url": Hasura would accept no other key than its own')
 }

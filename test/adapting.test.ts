@@ -9,12 +9,13 @@ import { request, sandbox } from './support/sandbox.ts'
 import type { RequestOptions } from './support/sandbox.ts'
 import { follow, run, scratch, scratchSandbox } from './support/scratch.ts'
 import { failure, settings } from './support/service.ts'
+import { skipSlow } from './support/slow.ts'
 
 const { HASURA_GRAPHQL_ADMIN_SECRET } = settings
 const admin = { 'x-hasura-admin-secret': HASURA_GRAPHQL_ADMIN_SECRET }
 const credentials = { email: 'person@test.com', password: 'a-password' }
-// Each copy of the project runs the compiler and the code generator several times, and three processes of the sandbox.
-const skip = process.env['TEST_SLOW'] === undefined && 'takes half a minute: .ci/run runs it, and so does TEST_SLOW=1 npm test'
+// Each copy of the project runs the compiler and the code generator several times, and a process of the sandbox.
+const slow = { skip: skipSlow }
 
 interface Adaption {
   pages: string[]
@@ -66,7 +67,7 @@ async function adapt (t: Test, { pages, data, prepare }: Adaption) {
   }
 }
 
-t.test('docs/custom-claims.md adds a claim, and CONTRIBUTING.md an action, in the same copy', { skip }, async (t) => {
+t.test('docs/custom-claims.md adds a claim, and CONTRIBUTING.md an action, in the same copy', slow, async (t) => {
   const [, addAnAction = ''] = /^## Add an action\n([^]*?)^## /m.exec(readFileSync('CONTRIBUTING.md', 'utf8')) ?? []
   const pages = [readFileSync('docs/custom-claims.md', 'utf8'), addAnAction]
   const { ask, signup, login } = await adapt(t, { pages, data: dataFolder(t) })
@@ -111,7 +112,7 @@ t.test('docs/custom-claims.md adds a claim, and CONTRIBUTING.md an action, in th
   })
 })
 
-t.test('docs/your-own-user-table.md signs up and logs in users of another table', { skip }, async (t) => {
+t.test('docs/your-own-user-table.md signs up and logs in users of another table', slow, async (t) => {
   const someone = { email: 'someone@test.com', password: 'password-of-before' }
   const digest = await hash(someone.password, 4)
   const { ask, signup, login, tokenOf } = await adapt(t, {

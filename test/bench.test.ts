@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { noServer } from './support/postgres.ts'
 import { compiled } from './support/process.ts'
+import { skipSlow } from './support/slow.ts'
 
 /** Runs the bench. It is not part of the service, so its coverage is not measured. */
 function bench (...args: string[]) {
@@ -12,7 +13,7 @@ function bench (...args: string[]) {
   })
 }
 
-t.test('the bench runs end to end, and prints a table for each benchmark', async (t) => {
+t.test('the bench runs end to end, and prints a table for each benchmark', { skip: skipSlow }, async (t) => {
   const { status, stdout, stderr } = bench('--quick', 'login-cost', 'sweep', 'signing', 'refresh-rate', 'login-sessions')
   t.equal(status, 0, stderr)
   const titles = Array.from(stdout.matchAll(/^## (.+)$/gm), ([, title]) => title)

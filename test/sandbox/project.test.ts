@@ -12,6 +12,7 @@ import { projects, writeProject } from '../support/hasura-projects.ts'
 import { request } from '../support/sandbox.ts'
 import { settings } from '../support/service.ts'
 import { clientsOf, tokensOf, tokenSecret } from '../support/sessions.ts'
+import { skipSlow } from '../support/slow.ts'
 
 function roleOf (token: string): unknown {
   const { 'https://hasura.io/jwt/claims': claims } = decodeJwt(token) as Record<string, Record<string, unknown>>
@@ -39,7 +40,7 @@ const skips: Record<string, string[]> = {
 }
 
 for (const [title, { files, options, roles }] of Object.entries(projects)) {
-  t.test(`${title}: after adopt, users sign up and log in, and the doctor finds nothing`, async (t) => {
+  t.test(`${title}: after adopt, users sign up and log in, and the doctor finds nothing`, { skip: skipSlow }, async (t) => {
     const folder = writeProject(t, { files })
     adopt([folder, '--write', ...options])
     const { anonymous, user, unverified } = roles ?? { anonymous: 'anonymous', user: 'user', unverified: 'unverified' }

@@ -5,8 +5,10 @@ import { DeleteStaleSessionsDocument, StaleSessionsDocument } from '../generated
 /** Sessions stay for this long after their end, so that users and operators can look at them. */
 const keptMilliseconds = 7 * 86_400_000
 
-/** Mean pause between two runs. */
-const pauseMilliseconds = 3_600_000
+const minute = 60_000
+
+/** Pause between two runs. */
+const pauseMilliseconds = 60 * minute
 
 /** Deletes sessions that ended or expired days ago, at most 1,000 in one mutation. */
 async function cleanUp (fastify: FastifyInstance): Promise<void> {
@@ -29,13 +31,20 @@ async function cleanUp (fastify: FastifyInstance): Promise<void> {
     while (isOpen && await deleteBatch(before)) { /* There may be more. */ }
   }
 
-  // Jittered, so that replicas that started together do not all run at once.
-  const timer = setInterval(() => {
-    running = deleteStale().catch((error: unknown) => { log.warn({ err: error }, 'old sessions could not be deleted') })
-  }, pauseMilliseconds * (0.5 + Math.random())).unref()
+  let timer: NodeJS.Timeout
+  function runAfter (milliseconds: number): void {
+    timer = setTimeout(() => {
+      running = deleteStale().catch((error: unknown) => { log.warn({ err: error }, 'old sessions could not be deleted') })
+      runAfter(pauseMilliseconds)
+    }, milliseconds).unref()
+  }
+
+  // Soon, because a deployment may restart more than once an hour. Jittered, so that replicas that started together do
+  // not all run at once.
+  runAfter(minute * (1 + 4 * Math.random()))
   fastify.addHook('onClose', async () => {
     isOpen = false
-    clearInterval(timer)
+    clearTimeout(timer)
     await running
   })
 }

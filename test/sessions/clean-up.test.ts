@@ -1,4 +1,3 @@
-import { mock } from 'node:test'
 import { setTimeout as after } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
@@ -6,15 +5,49 @@ import { sandbox } from '../support/sandbox.ts'
 import { hasuraOf, service } from '../support/service.ts'
 import { clientsOf, tokenSecret, tokensOf } from '../support/sessions.ts'
 
-/** The mean pause between two runs. */
-const pause = 3_600_000
-const day = 86_400_000
+const minute = 60_000
+const hour = 60 * minute
+const day = 24 * hour
 
-/** Lets time pass for intervals only by `mock.timers.tick`, and takes the jitter out of them. */
-function holdIntervals (t: Test): void {
-  t.intercept(Math, 'random', { value: () => 0.5 })
-  mock.timers.enable({ apis: ['setInterval'] })
-  t.teardown(() => { mock.timers.reset() })
+/** Turns sessions on. The timers of requests are shorter than the ones that `holdTimers` holds. */
+const env = { ...tokenSecret, HASURA_TIMEOUT_SECONDS: '59' }
+
+/** Later than the first run of a service that has just started. */
+const firstRun = 5 * minute
+
+/**
+ * Lets time pass for timers of a minute and more only by `tick`. Shorter ones, and those of undici's connections, are
+ * real. The latter have an argument.
+ *
+ * @returns `tick`, and the timers that are held
+ */
+function holdTimers (t: Test) {
+  const { setTimeout: originalSet, clearTimeout: originalClear } = globalThis
+  const held = new Map<NodeJS.Timeout, { at: number, run: () => void }>()
+  let now = 0
+  const clear = (timer: NodeJS.Timeout): void => {
+    held.delete(timer)
+    originalClear(timer)
+  }
+  t.intercept(globalThis, 'clearTimeout', { value: clear })
+  t.intercept(globalThis, 'setTimeout', {
+    value: (run: (...args: unknown[]) => void, milliseconds: number, ...args: unknown[]) => {
+      const timer = originalSet(() => { run(...args) }, milliseconds)
+      if (milliseconds >= minute && args.length === 0) held.set(timer, { at: now + milliseconds, run })
+      return timer
+    }
+  })
+  return {
+    held,
+    tick: (milliseconds: number): void => {
+      now += milliseconds
+      for (const [timer, { at, run }] of [...held]) {
+        if (at > now) continue
+        clear(timer)
+        run()
+      }
+    }
+  }
 }
 
 async function until (isTrue: () => boolean | Promise<boolean>): Promise<void> {
@@ -56,21 +89,21 @@ t.test('deletes what ended or expired more than seven days ago, and nothing else
     return data?.['user_session'] as Array<{ id: string, user_agent: string }>
   }
 
-  holdIntervals(t)
-  await service(t, { ...tokenSecret, HASURA_GRAPHQL_ENDPOINT: hasuraUrl })
-  mock.timers.tick(pause)
+  const { tick } = holdTimers(t)
+  await service(t, { ...env, HASURA_GRAPHQL_ENDPOINT: hasuraUrl })
+  tick(firstRun)
   await until(async () => (await left()).length < 6)
   t.strictSame((await left()).map(({ id }) => id).sort(), [alive, ...kept.map(({ id }) => id)].sort())
 })
 
 t.test('does nothing without TOKEN_SECRET, and deletes nothing if nothing is stale', async (t) => {
-  holdIntervals(t)
+  const { tick } = holdTimers(t)
   const { url, asked } = await hasuraOf(t, { StaleSessions: stale() })
   const without = await hasuraOf(t, {})
-  await service(t, { HASURA_GRAPHQL_ENDPOINT: without.url })
-  await service(t, { ...tokenSecret, HASURA_GRAPHQL_ENDPOINT: url })
+  await service(t, { HASURA_TIMEOUT_SECONDS: '59', HASURA_GRAPHQL_ENDPOINT: without.url })
+  await service(t, { ...env, HASURA_GRAPHQL_ENDPOINT: url })
   for (const runs of [1, 2]) {
-    mock.timers.tick(pause)
+    tick(hour)
     await until(() => asked.length === runs)
   }
   t.strictSame(asked.map(({ operation }) => operation), ['StaleSessions', 'StaleSessions'])
@@ -78,7 +111,7 @@ t.test('does nothing without TOKEN_SECRET, and deletes nothing if nothing is sta
 })
 
 t.test('a run goes on until it finds nothing, or deletes nothing', async (t) => {
-  holdIntervals(t)
+  const { tick } = holdTimers(t)
   for (const [batches, counts, operations] of [
     [[2, 1, 0], [2, 1], ['StaleSessions', 'DeleteStaleSessions', 'StaleSessions', 'DeleteStaleSessions', 'StaleSessions']],
     // Another replica was faster, or a trigger keeps the rows.
@@ -89,8 +122,8 @@ t.test('a run goes on until it finds nothing, or deletes nothing', async (t) => 
       get StaleSessions () { return stale(...Array.from({ length: left.shift() ?? 0 }, () => id)) },
       get DeleteStaleSessions () { return deleted(affected.shift() ?? 0) }
     })
-    const { fastify } = await service(t, { ...tokenSecret, HASURA_GRAPHQL_ENDPOINT: url })
-    mock.timers.tick(pause)
+    const { fastify } = await service(t, { ...env, HASURA_GRAPHQL_ENDPOINT: url })
+    tick(firstRun)
     await until(() => asked.length === operations.length)
     // `close` waits for the run.
     await fastify.close()
@@ -100,32 +133,32 @@ t.test('a run goes on until it finds nothing, or deletes nothing', async (t) => 
 })
 
 t.test('logs an outage, and runs again', async (t) => {
-  holdIntervals(t)
+  const { tick } = holdTimers(t)
   const answers: Record<string, unknown> = {
     StaleSessions: { errors: [{ message: 'no', extensions: { code: 'unexpected', path: '$' } }] },
     DeleteStaleSessions: { data: { delete_user_session: null } }
   }
   const { url, asked } = await hasuraOf(t, answers)
-  const { log } = await service(t, { ...tokenSecret, HASURA_GRAPHQL_ENDPOINT: url })
+  const { log } = await service(t, { ...env, HASURA_GRAPHQL_ENDPOINT: url })
   const warnings = () => log().filter(({ msg }) => msg === 'old sessions could not be deleted')
-  mock.timers.tick(pause)
+  tick(firstRun)
   await until(() => warnings().length === 1)
   t.match(warnings(), [{ level: 40, err: { message: String } }])
 
   answers['StaleSessions'] = stale(id)
-  mock.timers.tick(pause)
+  tick(hour)
   await until(() => asked.some(({ operation }) => operation === 'DeleteStaleSessions'))
   t.equal(warnings().length, 1)
 })
 
 t.test('close waits for a mutation in progress, and nothing fails because of it', async (t) => {
-  holdIntervals(t)
+  const { tick } = holdTimers(t)
   let answer = (_value: unknown): void => { /* not asked yet */ }
   const { url, asked } = await hasuraOf(t, {
     StaleSessions: stale(id), DeleteStaleSessions: new Promise((resolve) => { answer = resolve })
   })
-  const { fastify, log } = await service(t, { ...tokenSecret, HASURA_GRAPHQL_ENDPOINT: url })
-  mock.timers.tick(pause)
+  const { fastify, log } = await service(t, { ...env, HASURA_GRAPHQL_ENDPOINT: url })
+  tick(firstRun)
   await until(() => asked.length === 2)
   const closing = fastify.close()
   answer(deleted(1))
@@ -133,37 +166,36 @@ t.test('close waits for a mutation in progress, and nothing fails because of it'
   t.notMatch(JSON.stringify(log()), 'old sessions could not be deleted')
 })
 
-t.test('the pause is jittered, and the timer keeps no process alive', async (t) => {
-  const timers: Array<{ pause: number, timer: NodeJS.Timeout }> = []
-  const { setInterval: original } = globalThis
-  t.intercept(globalThis, 'setInterval', {
-    value: (run: () => void, pause: number) => {
-      const timer = original(run, pause)
-      if (pause >= 1_800_000) timers.push({ pause, timer })
-      return timer
-    }
-  })
-  for (const replicas of [1, 2]) {
-    await service(t, tokenSecret)
-    t.equal(timers.length, replicas)
+t.test('the first run comes one to five minutes after the start, and another one every hour', async (t) => {
+  for (const [random, first] of [[0, minute], [0.5, 3 * minute], [0.999, 5 * minute - 240]] as const) {
+    await t.test(`${first} milliseconds`, async (t) => {
+      t.intercept(Math, 'random', { value: () => random })
+      const { held, tick } = holdTimers(t)
+      const { url, asked } = await hasuraOf(t, { StaleSessions: stale() })
+      await service(t, { ...env, HASURA_GRAPHQL_ENDPOINT: url })
+      for (const [runs, pause] of [first, hour, hour].entries()) {
+        const [timer] = held.keys()
+        tick(pause - 1)
+        t.strictSame([...held.keys()], [timer], 'not yet')
+        t.equal(timer?.hasRef(), false, 'the timer keeps no process alive')
+        tick(1)
+        await until(() => asked.length > runs)
+        t.equal(asked.length, runs + 1)
+      }
+    })
   }
-  for (const { pause: milliseconds, timer } of timers) {
-    t.ok(milliseconds < 1.5 * pause)
-    t.equal(timer.hasRef(), false)
-  }
-  t.not(timers[0]?.pause, timers[1]?.pause)
 })
 
 t.test('nothing runs after close', async (t) => {
-  holdIntervals(t)
+  const { tick } = holdTimers(t)
   const [closed, open] = [await hasuraOf(t, { StaleSessions: stale() }), await hasuraOf(t, { StaleSessions: stale() })]
-  const closing = await service(t, { ...tokenSecret, HASURA_GRAPHQL_ENDPOINT: closed.url })
-  await service(t, { ...tokenSecret, HASURA_GRAPHQL_ENDPOINT: open.url })
-  mock.timers.tick(pause)
+  const closing = await service(t, { ...env, HASURA_GRAPHQL_ENDPOINT: closed.url })
+  await service(t, { ...env, HASURA_GRAPHQL_ENDPOINT: open.url })
+  tick(firstRun)
   await until(() => closed.asked.length === 1 && open.asked.length === 1)
   await closing.fastify.close()
   for (const runs of [2, 3]) {
-    mock.timers.tick(pause)
+    tick(hour)
     await until(() => open.asked.length === runs)
   }
   t.equal(closed.asked.length, 1)

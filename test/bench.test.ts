@@ -14,12 +14,15 @@ function bench (...args: string[]) {
 }
 
 t.test('the bench runs end to end, and prints a table for each benchmark', { skip: skipSlow }, async (t) => {
-  const { status, stdout, stderr } = bench('--quick', 'login-cost', 'sweep', 'signing', 'refresh-rate', 'login-sessions')
+  const { status, stdout, stderr } = bench(
+    '--quick', 'login-cost', 'sweep', 'signing', 'refresh-rate', 'login-sessions', 'login-timing', 'mail-timing'
+  )
   t.equal(status, 0, stderr)
   const titles = Array.from(stdout.matchAll(/^## (.+)$/gm), ([, title]) => title)
   t.strictSame(titles, [
     'A login compared with its hash', 'Throughput and refusals from 1 to 512 concurrent clients', 'Signing a token',
-    'Refreshes from 1 to 256 concurrent clients', 'A login with a session'
+    'Refreshes from 1 to 256 concurrent clients', 'A login with a session', 'The time of a failed login',
+    'The time of a request for mail'
   ])
   t.match(stdout, /^\| least login \| [\d.]+ ms \| [\d.]+× \| [\d.]+ \| [\d.]+× \|$/m)
   t.match(stdout, /^\| HS256 \| [\d.]+ µs \| 1\.0× \|$/m)

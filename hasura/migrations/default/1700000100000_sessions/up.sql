@@ -10,7 +10,7 @@ DROP TRIGGER user_updated_at ON public."user";
 CREATE TRIGGER user_updated_at
 BEFORE UPDATE ON public."user"
 FOR EACH ROW
-WHEN (to_jsonb(OLD) - 'last_login_at' IS DISTINCT FROM to_jsonb(NEW) - 'last_login_at')
+WHEN (NEW.last_login_at IS NOT DISTINCT FROM OLD.last_login_at)
 EXECUTE FUNCTION public.user_set_updated_at();
 
 CREATE TABLE public.user_session (

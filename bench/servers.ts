@@ -49,8 +49,10 @@ export async function startHasura (cost: Cost): Promise<Server> {
 }
 
 /** Starts the service. Its limit on failed logins is out of the way, unless `env` sets it. */
-export async function startService (hasura: Server, cost: Cost, env: Record<string, string> = {}): Promise<Server> {
-  return startServer('../src/server.js', {
+export async function startService (
+  hasura: Server, cost: Cost, env: Record<string, string> = {}, module = '../src/server.js'
+): Promise<Server> {
+  return startServer(module, {
     HASURA_GRAPHQL_ENDPOINT: hasura.url,
     HASURA_GRAPHQL_ADMIN_SECRET: adminSecret,
     HASURA_GRAPHQL_JWT_SECRET: '{"type":"HS256","key":"a-key-of-the-bench-of-at-least-32-bytes"}',

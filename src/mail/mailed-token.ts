@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import type { UserCondition } from '../sessions/alive.ts'
 import { deriveKey } from '../sessions/refresh-token.ts'
 import type { FoundUser } from '../sessions/verified-user.ts'
@@ -83,10 +84,10 @@ function encodeState (purpose: Purpose, user: BoundUser): Buffer {
 export function createMailedTokens (
   secrets: readonly [string, ...string[]], secondsToLive: number
 ): MailedTokens {
-  const keyOf = (secret: string): Uint8Array => deriveKey(secret, 'mailed token')
+  const keyOf = (secret: string): KeyObject => deriveKey(secret, 'mailed token')
   const signingKey = keyOf(secrets[0])
   const keys = secrets.map(keyOf)
-  const macOf = (key: Uint8Array, signed: Buffer, purpose: Purpose, user: BoundUser): Buffer => (
+  const macOf = (key: KeyObject, signed: Buffer, purpose: Purpose, user: BoundUser): Buffer => (
     createHmac('sha256', key).update(signed).update(encodeState(purpose, user)).digest()
   )
 

@@ -1,4 +1,5 @@
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, hkdfSync, timingSafeEqual } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import type { Config } from '../config.ts'
 
 /** The content of a refresh token. Everything else is in the session's row. The database stores no token. */
@@ -41,8 +42,8 @@ export function tokenSecrets (
  *
  * @param info - what the key is for; other keys reveal nothing about it
  */
-export function deriveKey (secret: string, info: string): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', secret, '', info, 32))
+export function deriveKey (secret: string, info: string): KeyObject {
+  return createSecretKey(new Uint8Array(hkdfSync('sha256', secret, '', info, 32)))
 }
 
 /**
@@ -52,10 +53,10 @@ export function deriveKey (secret: string, info: string): Uint8Array {
  * @param secrets - `TOKEN_SECRET`, which signs, and others that only verify
  */
 export function createRefreshTokens (secrets: readonly [string, ...string[]]): RefreshTokens {
-  const keyOf = (secret: string): Uint8Array => deriveKey(secret, 'refresh token')
+  const keyOf = (secret: string): KeyObject => deriveKey(secret, 'refresh token')
   const signingKey = keyOf(secrets[0])
   const keys = secrets.map(keyOf)
-  const mac = (key: Uint8Array, signed: Buffer): Buffer => createHmac('sha256', key).update(signed).digest()
+  const mac = (key: KeyObject, signed: Buffer): Buffer => createHmac('sha256', key).update(signed).digest()
 
   return {
     encode ({ sessionId, generation, expiresAt }) {

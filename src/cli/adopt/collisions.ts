@@ -18,7 +18,12 @@ export interface Texts {
 /** An entry of `actions.yaml`, as far as it matters here. */
 export interface ActionEntry {
   name: string
-  definition: { handler: string, headers?: Array<{ name: string, value_from_env?: string }> }
+  definition: {
+    handler: string
+    forward_client_headers?: boolean
+    ignored_client_headers?: string[]
+    headers?: Array<{ name: string, value_from_env?: string }>
+  }
   permissions?: Array<{ role: string }>
 }
 

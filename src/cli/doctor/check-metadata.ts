@@ -52,9 +52,26 @@ function checkIsolation ({ sources }: ServedMetadata): Finding {
   return failed(check, `${level} for the database ${source.name}: set isolation_level to read-committed in databases.yaml`)
 }
 
-function* findActionProblems (
-  { name, definition, permissions = [] }: ActionEntry, own: ActionEntry | undefined, { config }: FastifyInstance
+function* findForwardingProblems (
+  { name, definition }: ActionEntry, { definition: own }: ActionEntry, { config }: FastifyInstance
 ): Generator<string> {
+  const readsHeaders = config.CLIENT_ADDRESS_HEADER !== undefined || config.REFRESH_COOKIE === 'on'
+  if (readsHeaders && definition.forward_client_headers === true && own.forward_client_headers !== true) {
+    yield `the action ${name} does not forward the client's headers: set forward_client_headers to true`
+  }
+  // Hasura's default list lacks it. Forwarded, it says that the body is chunked, which it is not.
+  const isIgnored = own.ignored_client_headers?.some(header => header.toLowerCase() === 'transfer-encoding')
+  if (own.forward_client_headers === true && isIgnored !== true) {
+    yield `the action ${name} forwards the header Transfer-Encoding: `
+      + 'copy ignored_client_headers from hasura/metadata/actions.yaml'
+  }
+}
+
+function* findActionProblems (
+  action: ActionEntry, own: ActionEntry | undefined, service: FastifyInstance
+): Generator<string> {
+  const { name, definition, permissions = [] } = action
+  const { config } = service
   const { HASURA_GRAPHQL_UNAUTHORIZED_ROLE: unauthorized, UNVERIFIED_ROLE: unverified, ACTION_SECRET: secret } = config
   if (own === undefined) {
     yield `the action ${name} is missing: add it with npm run adopt, and deploy`
@@ -68,6 +85,7 @@ function* findActionProblems (
   if (secret !== undefined && hasSecret !== true) {
     yield `the action ${name} does not send the header x-hasura-action-secret: add it to its headers`
   }
+  yield* findForwardingProblems(action, own, service)
   const roles = own.permissions?.map(({ role }) => role) ?? []
   const needed = permissions.map(({ role }) => ({ anonymous: unauthorized, unverified })[role])
   // A sign-up may be closed on purpose.
@@ -84,7 +102,7 @@ function checkActions ({ actions = [] }: ServedMetadata, service: FastifyInstanc
   const expected = [...ownActions().values()]
   const problems = expected.flatMap(action => [...findActionProblems(action, own.get(action.name), service)])
   if (problems.length > 0) return problems.map(problem => failed('actions', problem))
-  return [ok('actions', `all ${expected.length} have their handler, secret and permissions`)]
+  return [ok('actions', `all ${expected.length} have their handler, headers and permissions`)]
 }
 
 /** Checks the operations of the service against the schema that Hasura serves to admins. */

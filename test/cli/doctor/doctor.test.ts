@@ -262,6 +262,33 @@ t.test('mistakes in the metadata of the actions, and serializable transactions',
   ])
 })
 
+t.test('client headers that Hasura does not forward, and one that it must not forward', async (t) => {
+  const list = String.raw` {6}ignored_client_headers:\n(?: {8}.*\n)+`
+  const { env } = await deployment(t, {
+    project: projectWhere(t, [
+      ['actions.yaml', /(- name: Login\n(?: {4}.*\n)*? {6}forward_client_headers: )true/, '$1false'],
+      ['actions.yaml', new RegExp(`(- name: Logout\n(?: {4}.*\n)*?) {6}forward_client_headers: true\n(?: {6}#.*\n)*${list}`), '$1'],
+      ['actions.yaml', /(- name: ResetPassword\n(?: {4}.*\n)*? {4}.*), Transfer-Encoding/, '$1'],
+      ['actions.yaml', /(- name: VerifyEmail\n(?: {4}.*\n)*? {4}.*) Transfer-Encoding/, '$1 transfer-encoding'],
+      ['actions.yaml', new RegExp(`(- name: ChangeEmail\n(?: {4}.*\n)*?)${list}`), '$1'],
+      ['actions.yaml', /(- name: Signup\n(?: {4}.*\n)*? {6}forward_client_headers: )false/, '$1true']
+    ])
+  })
+  const notForwarded = (name: string): string => (
+    `actions: the action ${name} does not forward the client's headers: set forward_client_headers to true`
+  )
+  const chunked = (name: string): string => `actions: the action ${name} forwards the header Transfer-Encoding: `
+    + 'copy ignored_client_headers from hasura/metadata/actions.yaml'
+  const always = ['Signup', 'ResetPassword', 'ChangeEmail'].map(chunked)
+  const [first = '', ...others] = always
+  const withHeaders = [first, notForwarded('Login'), notForwarded('Logout'), ...others]
+  for (const [changes, expected] of [
+    [{}, always], [{ CLIENT_ADDRESS_HEADER: 'x-client-address' }, withHeaders], [{ REFRESH_COOKIE: 'on' }, withHeaders]
+  ] as const) {
+    t.strictSame(await findings({ ...env, ...changes }), expected, JSON.stringify(changes))
+  }
+})
+
 t.test('a database without a column, and a webhook that Hasura cannot reach', async (t) => {
   const { env } = await deployment(t, {
     project: projectWhere(t, [['actions.yaml', '{{ACTION_BASE_URL}}/refresh', 'http://127.0.0.1:1/refresh']],

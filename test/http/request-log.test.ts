@@ -4,11 +4,50 @@ import { connect } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
+import type { Test } from 'tap'
+import { subjects } from '../support/mail.ts'
 import { listening, start } from '../support/process.ts'
 import { sandbox } from '../support/sandbox.ts'
 import { serverOf, service, settings } from '../support/service.ts'
+import { smtpServer, until } from '../support/smtp-servers.ts'
 
 const key = 'a-key-of-at-least-thirty-two-bytes'
+const tokenSecret = 'the-secret-of-all-refresh-tokens'
+const smtpUser = 'the-user-of-smtp'
+const smtpPassword = 'the-password-of-smtp'
+
+/** Starts an SMTP server that refuses the first login, and every mail to `refused@` or `later@`. */
+async function unwillingSmtpServer (t: Test) {
+  const logins: unknown[] = []
+  const refusals: string[] = []
+  const { port, received } = await smtpServer(t, {
+    onAuth ({ password }, _session, callback) {
+      logins.push(password)
+      if (logins.length > 1) callback(null, { user: smtpUser })
+      else callback(new Error(`${smtpUser} ${smtpPassword} of holder@mail.test is wrong`))
+    },
+    onRcptTo ({ address }, _session, callback) {
+      const responseCode = { 'refused@mail.test': 550, 'later@mail.test': 451 }[address]
+      if (responseCode === undefined) {
+        callback()
+        return
+      }
+      refusals.push(address)
+      callback(Object.assign(new Error(`no mail to ${address}`), { responseCode }))
+    }
+  })
+  return {
+    url: `smtp://${smtpUser}:${smtpPassword}@127.0.0.1:${port}`,
+    logins,
+    refusals,
+    /** Waits for a mail, and returns the token of its link. */
+    tokenTo: async (email: string, subject: string): Promise<string | undefined> => {
+      const find = () => received.find(({ mail, to }) => to[0] === email && mail.subject === subject)
+      await until(() => find() !== undefined)
+      return /#token=(\S+)/.exec(String(find()?.mail.text))?.[1]
+    }
+  }
+}
 
 t.test('no password, hash, token, secret or email is printed, whatever happens', async (t) => {
   const { hasuraUrl, as } = await sandbox(t)
@@ -22,12 +61,16 @@ t.test('no password, hash, token, secret or email is printed, whatever happens',
       response.end(await answer.text())
     })
   })
+  const smtp = await unwillingSmtpServer(t)
   const { child, stderr } = start(t, {
     ...settings,
     LOG_LEVEL: 'trace',
     PORT: '0',
     HASURA_GRAPHQL_ENDPOINT: between,
-    HASURA_TIMEOUT_SECONDS: '1',
+    TOKEN_SECRET: tokenSecret,
+    SMTP_URL: smtp.url,
+    MAIL_FROM: 'sender@mail.test',
+    APP_URL: 'https://app.test',
     REDIS_URL: 'redis://name:the-password-of-redis@127.0.0.1:1',
     PASSWORD_BLOCKLIST: 'common',
     CLIENT_ADDRESS_HEADER: 'x-client-address'
@@ -37,8 +80,18 @@ t.test('no password, hash, token, secret or email is printed, whatever happens',
 
   const secrets = new Set([
     settings.HASURA_GRAPHQL_ADMIN_SECRET, settings.ACTION_SECRET, key, 'the-password-of-someone', 'a-wrong-password',
-    'the-password-of-redis', 'a-leaked-hash', 'someone@test.com', 'someone', 'nobody@test.com', 'not-an-email', '192.0.2.77', 'a-forged-secret', 'argon2id'
+    'the-password-of-redis', 'a-leaked-hash', 'someone@test.com', 'someone', 'nobody@test.com', 'not-an-email', '192.0.2.77', 'a-forged-secret', 'argon2id',
+    tokenSecret, smtpUser, smtpPassword, 'sender@mail.test', '#token='
   ])
+  for (const login of [smtpUser, smtpPassword, `\0${smtpUser}\0${smtpPassword}`]) {
+    secrets.add(Buffer.from(login).toString('base64'))
+  }
+  const keep = (...values: unknown[]): void => {
+    for (const value of values) {
+      t.ok(typeof value === 'string' && value.length >= 6, 'a secret')
+      secrets.add(String(value))
+    }
+  }
   const call = async (
     action: string, body: string | object, headers: Record<string, string> = {}, signal?: AbortSignal
   ) => {
@@ -53,20 +106,22 @@ t.test('no password, hash, token, secret or email is printed, whatever happens',
   const input = { email: 'someone@test.com', password: 'the-password-of-someone' }
 
   const { password: hash, id } = await call('signup', { input })
-  const { token } = await call('login', { input, request_query: 'mutation { Login(password: "the-password-of-someone") }' })
-  for (const secret of [hash, token]) {
-    t.type(secret, 'string')
-    secrets.add(String(secret))
-  }
+  // The first mail meets a server that refuses the login.
+  await until(() => smtp.logins.length > 0)
+  const { token, refresh_token: refreshToken } = await call('login', {
+    input, request_query: 'mutation { Login(password: "the-password-of-someone") }'
+  })
+  keep(hash, token, refreshToken)
   await call('signup', { input })
   await call('login', { input: { ...input, password: 'a-wrong-password' } })
 
   const leak = '{"data":{"user":[{"password":"a-leaked-hash","email":"someone@test.com"'
   const error = { message: 'a-leaked-hash of someone@test.com', extensions: { code: 'x', internal: 'a-leaked-hash' } }
-  for (const answer of [
+  const leaks = [
     leak, '<html>a-leaked-hash', '"a-leaked-hash"', `${leak},"id":1,"roles":null}]}}`,
     JSON.stringify({ errors: [{ ...error, message: 'database query error' }] })
-  ]) {
+  ]
+  for (const answer of leaks) {
     misbehave = (_body, response) => { response.end(answer); return true }
     await call('login', { input }, { 'x-client-address': '192.0.2.1' })
   }
@@ -89,6 +144,113 @@ t.test('no password, hash, token, secret or email is printed, whatever happens',
   await call('login', `{"input":{"password":"the-password-of-someone"`)
   await call('signup', { input: { ...input, password: 'password' } })
   await call('signup', { input: { ...input, email: 'UPPER@test.com\u0000' } })
+
+  // Sessions.
+  const holder = { email: 'holder@mail.test', password: 'the-first-password-of-holder' }
+  keep(...Object.values(holder), 'holder')
+  const { id: holderId, password: holderHash } = await call('signup', { input: holder })
+  keep(holderHash)
+  const login = async (input: object) => {
+    const tokens = await call('login', { input })
+    keep(tokens['token'], tokens['refresh_token'])
+    return tokens
+  }
+  /** Calls an action in the session of these tokens. */
+  const callIn = async (tokens: Record<string, unknown>, action: string, input: object) => call(action, {
+    input,
+    session_variables: {
+      'x-hasura-role': 'user', 'x-hasura-user-id': String(holderId), 'x-hasura-session-id': tokens['session_id']
+    }
+  }, { authorization: `Bearer ${String(tokens['token'])}` })
+  const [first, second, third] = [await login(holder), await login(holder), await login(holder)]
+  const old = { refresh_token: first['refresh_token'] }
+  /** Moves the first session into the past, where it is no longer in its grace. */
+  const age = async () => as('admin', `mutation {
+    update_user_session_by_pk(
+      pk_columns: { id: "${String(first['session_id'])}" }, _set: { refreshed_at: "2001-01-01T00:00:00Z" }
+    ) { id }
+  }`)
+  await age()
+  for (let i = 0; i < 2; i++) {
+    const { token, refresh_token: refreshToken } = await call('refresh', { input: old })
+    keep(token, refreshToken)
+  }
+  await age()
+  const forged = `${String(third['refresh_token'])}-forged`
+  keep(forged)
+  const failsWith = (answer: object, code: string) => { t.match(answer, { extensions: { code } }) }
+  const succeeds = (answer: object) => { t.match(answer, { ok: true }) }
+  failsWith(await call('refresh', { input: old }), 'invalid-refresh-token')
+  failsWith(await call('refresh', { input: { refresh_token: forged } }), 'invalid-refresh-token')
+  const cookie = { cookie: `__Host-refresh_token=${String(third['refresh_token'])}` }
+  failsWith(await call('refresh', { input: {} }, cookie), 'invalid-refresh-token')
+  succeeds(await call('logout', { input: { refresh_token: forged } }))
+  succeeds(await call('logout', { input: { refresh_token: second['refresh_token'] } }))
+  succeeds(await callIn(third, 'revoke-session', { id: second['session_id'] }))
+  succeeds(await callIn(third, 'revoke-session', { id: 'the-password-of-someone' }))
+
+  // Passwords and mailed links.
+  const newPassword = 'the-second-password-of-holder'
+  const resetPassword = 'the-third-password-of-holder'
+  const wrong = 'a-wrong-password'
+  keep(newPassword, resetPassword)
+  const change = { current_password: holder.password, new_password: newPassword }
+  failsWith(await callIn(third, 'change-password', { ...change, current_password: wrong }), 'invalid-credentials')
+  failsWith(await callIn(third, 'change-password', { ...change, new_password: 'password' }), 'weak-password')
+  const fourth = await callIn(third, 'change-password', change)
+  keep(fourth['token'], fourth['refresh_token'])
+  failsWith(await callIn(third, 'change-password', change), 'not-authenticated')
+  const { email } = holder
+  succeeds(await callIn(fourth, 'send-verification', {}))
+  const verifyToken = await smtp.tokenTo(email, subjects.verify)
+  keep(verifyToken)
+  failsWith(await callIn(fourth, 'verify-email', { token: forged }), 'invalid-token')
+  succeeds(await callIn(fourth, 'verify-email', { token: verifyToken }))
+  succeeds(await call('request-password-reset', { input: { email } }))
+  const resetToken = await smtp.tokenTo(email, subjects.reset)
+  keep(resetToken)
+  const reset = { token: resetToken, password: resetPassword }
+  failsWith(await call('reset-password', { input: { ...reset, token: `${String(resetToken)}x` } }), 'invalid-token')
+  succeeds(await call('reset-password', { input: reset }))
+  failsWith(await call('reset-password', { input: reset }), 'invalid-token')
+
+  const fifth = await login({ email, password: resetPassword })
+  const fresh = 'new-address@mail.test'
+  keep(fresh, 'new-address')
+  failsWith(await callIn(fifth, 'change-email', { email: fresh, password: wrong }), 'invalid-credentials')
+  for (const email of [fresh, input.email]) succeeds(await callIn(fifth, 'change-email', { email, password: resetPassword }))
+  await smtp.tokenTo(input.email, subjects.taken)
+  const changeToken = await smtp.tokenTo(fresh, subjects.change)
+  keep(changeToken)
+  succeeds(await callIn(fifth, 'confirm-email-change', { token: changeToken }))
+  await smtp.tokenTo(email, subjects.emailChanged)
+
+  // Lookups that fail, and mails that are refused.
+  for (const [i, answer] of leaks.entries()) {
+    let isAsked = false
+    misbehave = (body, response) => {
+      if (!body.includes('UserByEmail')) return false
+      isAsked = true
+      response.end(answer)
+      return true
+    }
+    keep(`lookup-${i}@mail.test`)
+    succeeds(await call('request-password-reset', { input: { email: `lookup-${i}@mail.test` } }))
+    await until(() => isAsked)
+  }
+  misbehave = undefined
+  for (const email of ['refused@mail.test', 'later@mail.test']) {
+    keep(email)
+    const { password: hash } = await call('signup', { input: { email, password: resetPassword } })
+    keep(hash)
+    succeeds(await call('request-password-reset', { input: { email } }))
+    await until(() => smtp.refusals.includes(email))
+  }
+  const sixth = await login({ email: fresh, password: resetPassword })
+  failsWith(await callIn(sixth, 'delete-account', { password: wrong }), 'invalid-credentials')
+  succeeds(await callIn(sixth, 'delete-account', { password: resetPassword }))
+  await smtp.tokenTo(fresh, subjects.deleted)
+
   const broken = '_set: { password: "$argon2id$broken" }'
   await as('admin', `mutation { update_user_by_pk(pk_columns: { id: ${String(id)} }, ${broken}) { id } }`)
   await call('login', { input }, { 'x-client-address': '192.0.2.77' })
@@ -114,6 +276,18 @@ t.test('no password, hash, token, secret or email is printed, whatever happens',
   t.ok(attempts.some(({ outcome }) => outcome === 'gone'))
   t.ok(lines.some(({ msg }) => String(msg).startsWith('Redis failed')))
   t.ok(attempts.filter(({ code }) => code === 'hasura-unavailable').length >= 5)
+  t.ok(smtp.logins.every(password => password === smtpPassword))
+  const mails = lines.filter(({ msg }) => String(msg).startsWith('a mail '))
+  const outcomes = new Set(mails.map(({ msg, reason, code, responseCode, err }) => (
+    [msg, reason, err === undefined ? code : 'after a lookup', responseCode].filter(Boolean).join(' ')
+  )))
+  for (const outcome of [
+    'a mail could not be sent and is tried again EAUTH 535',
+    'a mail could not be sent and is tried again EENVELOPE 451',
+    'a mail could not be sent and is tried again after a lookup',
+    'a mail was given up refused EENVELOPE 550',
+    'a mail was given up failed EENVELOPE 451'
+  ]) t.ok(outcomes.has(outcome), outcome)
   t.equal(new Set(attempts.map(({ reqId }) => reqId)).size, attempts.length)
 })
 

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as after } from 'node:timers/promises'
 import { hash } from '@node-rs/bcrypt'
 import { decodeJwt } from 'jose'
 import t from 'tap'
@@ -56,6 +57,7 @@ async function adapt (t: Test, { pages, data, prepare }: Adaption) {
         const mails = await (await fetch(`${url}/inbox.json`)).json() as Array<{ text: string }>
         const [, token] = new RegExp(`/${page}#token=(\\S+)`).exec(mails.map(({ text }) => text).join()) ?? []
         if (token !== undefined) return token
+        await after(20)
       }
     },
     signup: async () => act('Signup(email: $email, password: $password) { id email password }'),

@@ -17,7 +17,7 @@ async function start (t: Test) {
   }
 }
 
-const rounds = 40
+const rounds = 20
 const done = { ok: true }
 
 t.test('of two resets with one link, exactly one succeeds', { skip: noServer }, async (t) => {

@@ -32,7 +32,17 @@ async function start (t: Test, sessions: number) {
     [id, expiresAt])
     return createRefreshTokens([tokenSecret.TOKEN_SECRET]).encode({ sessionId: id, generation: 0, expiresAt })
   }
-  return { ...clients, sql, insert, close }
+  /** Ends the sandbox, and waits until the connections of its pool have ended, too: each reports its counts then. */
+  const closeAndReport = async (): Promise<void> => {
+    await close()
+    let open = 1
+    while (open > 0) {
+      const { rows } = await sql.query<{ open: number }>(`SELECT count(*)::integer AS open FROM pg_stat_activity
+        WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`)
+      open = Number(rows[0]?.open)
+    }
+  }
+  return { ...clients, sql, insert, close: closeAndReport }
 }
 
 t.test('refreshes are HOT updates, because no index contains what they change', { skip: noServer }, async (t) => {
@@ -48,7 +58,6 @@ t.test('refreshes are HOT updates, because no index contains what they change', 
         await age(id, 61)
       }
     }
-    // A connection reports its counts when it ends.
     await close()
     const { rows: [count = { updates: 0, hot: 0 }] } = await sql.query<{ updates: number, hot: number }>(
       `SELECT n_tup_upd::integer AS updates, n_tup_hot_upd::integer AS hot FROM pg_stat_user_tables WHERE relname = 'user_session'`

@@ -16,10 +16,13 @@ export interface Verdict {
   needsRehash: boolean
   /**
    * Why the stored hash could not be verified: it is malformed, of an unknown algorithm, costs more than this service
-   * runs, or the library has thrown. Undefined if it was verified, or there is none. It never contains the hash.
+   * runs, or the library has thrown. Undefined if it was verified, or the user is unknown. It never contains the hash.
    */
   unreadable: Error | undefined
 }
+
+/** Made once: a stack for each attempt would take measurable time, which an unknown email does not take. */
+const unknownForm = new Error('the hash has an unknown form or too high a cost')
 
 /** A slot in the queue of hashes. Release it when no further hash is needed. */
 export interface PasswordSlot {
@@ -117,7 +120,7 @@ async function password (fastify: FastifyInstance): Promise<void> {
   async function verify (plain: string, storedHash: string | undefined, asSent: string): Promise<Verdict> {
     if (storedHash === undefined) return verifyDecoy(plain)
     const verifyStored = readStoredHash(storedHash)
-    if (verifyStored === undefined) return verifyDecoy(plain, new Error('the hash has an unknown form or too high a cost'))
+    if (verifyStored === undefined) return verifyDecoy(plain, unknownForm)
     const needsRehash = !storedHash.startsWith(prefix)
     try {
       // Today's hashes are of the normalised password. Another system may have hashed the other form.

@@ -13,7 +13,7 @@ const causes = {
 export async function loginTiming ({ isQuick, cost, progress }: Context): Promise<Report> {
   const [warmUp, rounds] = isQuick ? [0, 5] : [20, 500]
   const { url } = await startService(await startHasura(cost), cost)
-  progress(`${rounds} rounds`)
+  progress(`${rounds} requests of each kind`)
   const kinds = Object.entries(causes).map(([name, input]) => ({ name, path: '/login', body: () => ({ input }) }))
   const { differ, ...table } = await compareTimes({ url, kinds, rounds, warmUp, expected: '"code":"invalid-credentials"' })
   return {

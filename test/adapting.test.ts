@@ -96,6 +96,17 @@ t.test('docs/custom-claims.md adds a claim, and CONTRIBUTING.md an action, in th
       'x-hasura-user-id': String(user.id)
     })
     t.strictSame(await ask(projects, bearer), { project: [{ name: 'own' }] })
+
+    // A refresh reads the claim again.
+    const { Login: { refresh_token: refreshToken } } = await ask(
+      'mutation ($email: String!, $password: String!) { Login(email: $email, password: $password) { refresh_token } }',
+      { variables: credentials }
+    ) as { Login: { refresh_token: string } }
+    await ask('mutation ($id: Int!) { update_user_by_pk(pk_columns: { id: $id }, _set: { org_id: 8 }) { org_id } }',
+      { headers: admin, variables: { id: user.id } })
+    const { Refresh: { token } } = await ask('mutation ($t: String!) { Refresh(refresh_token: $t) { token } }',
+      { variables: { t: refreshToken } }) as { Refresh: { token: string } }
+    t.match(decodeJwt(token)['https://hasura.io/jwt/claims'], { 'x-hasura-org-id': '8' })
   })
 
   await t.test('the action works for the roles that actions.yaml names', async (t) => {

@@ -7,8 +7,8 @@ import type { Environment } from './config.ts'
 const hashPlaceholder = '\u0001'
 
 /**
- * A quoted value. The last group is its closing mark: undefined if there is none, or if text follows it. `parseEnv`
- * accepts both.
+ * A quoted value. The last group is its closing mark: undefined if the mark is missing, or if text follows it.
+ * `parseEnv` accepts both.
  */
 const quotedValue = /^[ \t]*(?:export +)?([\w.-]+)[ \t]*=[ \t]*(["'`])(?:(?!\2)[^])*(\2(?![ \t]*[^\s#]))?/gm
 

@@ -36,7 +36,7 @@ export function isObject (value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** Reads the value at a path, as Hasura does; undefined if there is none. */
+/** Reads the value at a path, as Hasura does; undefined if the path leads nowhere. */
 export function readAt (value: unknown, [key, ...rest]: JsonPath): unknown {
   if (key === undefined) return value
   if (typeof key === 'number') return Array.isArray(value) ? readAt(value[key], rest) : undefined

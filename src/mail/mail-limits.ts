@@ -20,7 +20,7 @@ export function recipientLimits (name: MailName, recipient: string): LimitRule[]
   return [{ key: `${key}:minute`, limit: 1, windowSeconds: 60, counts: ['success'] }, perHour]
 }
 
-/** The limit of requests for mail from one client address: that of sign-ups. Without an address there is none. */
+/** The limit of requests for mail from one client address: that of sign-ups. An unknown address is not limited. */
 export function mailRequestLimits (
   { clientAddress, config, digest }: FastifyInstance, request: FastifyRequest
 ): LimitRule[] {
@@ -30,7 +30,7 @@ export function mailRequestLimits (
   return [{ key, limit: config.SIGNUP_LIMIT_PER_ADDRESS, windowSeconds: hour, counts: ['success'] }]
 }
 
-/** The limit of failures with mailed tokens from one client address. Without an address there is none. */
+/** The limit of failures with mailed tokens from one client address. An unknown address is not limited. */
 export function mailedTokenLimits (
   { clientAddress, config, digest }: FastifyInstance, request: FastifyRequest
 ): LimitRule[] {

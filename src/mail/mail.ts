@@ -4,10 +4,10 @@ import type { SendMailOptions } from 'nodemailer'
 import { Counter, Gauge } from 'prom-client'
 import { normalizeEmail } from '../email.ts'
 import { ActionError } from '../errors.ts'
+import { tokenSecrets } from '../sessions/refresh-token.ts'
 import { isWithinLimits, recipientLimits } from './mail-limits.ts'
 import { createMailQueue, maxLength, maxLengthForLookups } from './mail-queue.ts'
 import type { Sender } from './mail-settings.ts'
-import { tokenSecrets } from '../sessions/refresh-token.ts'
 import { createMailedTokens } from './mailed-token.ts'
 import type { MailedTokens } from './mailed-token.ts'
 import { createSmtp, SmtpFailure } from './smtp.ts'
@@ -24,7 +24,7 @@ export type Mail = (
 interface Mailer {
   /** Sends a mail in the background. Never throws and never waits. */
   send: (mail: Mail) => void
-  /** The same for a mail that is looked up first, also in the background. There is none if `find` returns undefined. */
+  /** The same for a mail that is looked up first. No mail goes out if `find` returns undefined. */
   enqueue: (find: () => Promise<Mail | undefined>) => void
   tokens: MailedTokens
 }
@@ -134,7 +134,7 @@ async function mail (fastify: FastifyInstance): Promise<void> {
   const smtp = await createSmtp(server)
   const settings = { appUrl, from, render, validFor: formatDuration(config.MAILED_TOKEN_TTL_SECONDS) }
 
-  /** Looks the mail up. Returns undefined if there is none, or if the recipient's limit is reached. */
+  /** Looks the mail up. Returns undefined if nobody gets one, or if the recipient's limit is reached. */
   const prepare = async (job: Job): Promise<Mail | undefined> => {
     const found = await job.find()
     if (found === undefined) return undefined

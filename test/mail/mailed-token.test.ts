@@ -3,12 +3,13 @@ import fc from 'fast-check'
 import t from 'tap'
 import { createMailedTokens, isInState } from '../../src/mail/mailed-token.ts'
 import type { Purpose } from '../../src/mail/mailed-token.ts'
+import type { FoundUser } from '../../src/sessions/verified-user.ts'
 
 const secret = 'a-token-secret-of-at-least-32-characters'
 const other = 'another-token-secret-of-32-characters-or-more'
 const purposes: Purpose[] = ['reset', 'verify', 'change']
 
-const user = {
+const user: FoundUser = {
   id: 7,
   email: 'ann@b.test',
   password: '$argon2id$1',
@@ -70,7 +71,7 @@ t.test('a token stops working when the state that it is bound to changes, and on
       t.equal(accepts(purpose, text, changed), !dies[purpose].includes(name), `${purpose}, ${name}`)
     }
   }
-  const verified = { ...user, email_verified_at: time } as unknown as typeof user
+  const verified = { ...user, email_verified_at: time }
   t.ok(accepts('change', tokens.create('change', verified), verified), 'a time is bound as Hasura writes it')
 })
 
@@ -80,7 +81,7 @@ t.test('the condition of the write is the state that the token is bound to', asy
     email: { _eq: user.email }, password: { _eq: user.password }, disabled_at: isNull
   })
   t.strictSame(isInState('verify', user), { email: { _eq: user.email }, email_verified_at: isNull })
-  const verified = { ...user, email_verified_at: time } as unknown as typeof user
+  const verified = { ...user, email_verified_at: time }
   t.strictSame(isInState('change', verified), {
     email: { _eq: user.email }, email_verified_at: { _eq: time }, password: { _eq: user.password }
   })

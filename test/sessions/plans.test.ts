@@ -90,7 +90,7 @@ t.test('refresh, the query within the grace, and clean-up read no table from end
   t.strictSame((await asAdmin(DeleteStaleSessionsDocument.toString(), { ids, before })).data, {
     delete_user_session: { affected_rows: 1000 }
   })
-  // Statistics still promise a thousand stale sessions, and there is none.
+  // PostgreSQL's statistics still count the thousand sessions that were just deleted.
   t.strictSame((await asAdmin(StaleSessionsDocument.toString(), { before })).data, { ended: [], expired: [] })
 
   await close()

@@ -123,7 +123,7 @@ custom_types:
     roles: { anonymous: 'public', user: 'member', unverified: 'newcomer' },
     files: {
       ...exported,
-      'metadata/actions.yaml': `# The actions of this project. There are none yet.
+      'metadata/actions.yaml': `# The actions of this project: still empty.
 actions: [] # none
 custom_types: {enums: [], input_objects: [], objects: [], scalars: []}
 `,

@@ -10,7 +10,7 @@ interface Plan {
   sql: string[]
   /** Why rows are left out, in the order of their lines. */
   problems: string[]
-  /** Number of users for whom there is SQL. */
+  /** Number of users that the SQL inserts. */
   users: number
 }
 

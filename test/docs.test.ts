@@ -27,17 +27,6 @@ function titlesIn (cell = ''): string[] {
   return Array.from(cell.matchAll(/`([^`]+)`/g), ([, code = '']) => code).filter(code => code.includes(' '))
 }
 
-t.test('the service has fewer lines of code than the README says', async (t) => {
-  const [, most = ''] = /fewer than ([\d,]+) lines of code/.exec(readFileSync('README.md', 'utf8')) ?? []
-  const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
-    .filter(name => name.endsWith('.ts') && !/^(?:sandbox|cli|generated)\//.test(name))
-  const lines = files.flatMap(name => (
-    readFileSync(`src/${name}`, 'utf8').replaceAll(/\/\*[^]*?\*\//g, '').split('\n').filter(line => !/^\s*(?:\/\/.*)?$/.test(line))
-  ))
-  t.ok(files.length > 60)
-  t.ok(lines.length < Number(most.replace(',', '')), `${lines.length} lines`)
-})
-
 t.test('every test that the security checklist cites exists, and a row without a test gives a reason', async (t) => {
   const rows = tableAfter('## Checklist', 'docs/security.md')
   t.ok(rows.length > 30)

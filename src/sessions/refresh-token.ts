@@ -26,7 +26,8 @@ const signedLength = 1 + 16 + 4 + 4
 const format = /^[\w-]{76}$/
 
 function toUuid (bytes: Buffer): string {
-  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+  const hex = bytes.toString('hex')
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
 }
 
 /** The secrets that sign and verify tokens of this service; undefined without `TOKEN_SECRET`. The first one signs. */

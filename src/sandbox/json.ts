@@ -26,6 +26,16 @@ export function parseJson (text: string): unknown {
   return parse(text, null, { onDuplicateKey: ({ oldValue }) => oldValue })
 }
 
+/** Returns the object that a JSON text holds, with native numbers; undefined if it holds none. */
+export function parseObject (text: string): Json | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return jsonType(value) === 'Object' ? value as Json : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** Writes JSON. Numbers that were parsed by `parseJson` keep all their digits. */
 export function writeJson (value: unknown): string {
   return stringify(value) ?? 'null'

@@ -1,12 +1,11 @@
+import { registeredClaims } from '../../jwt/claims-map.ts'
+import { isObject, readAt } from '../../jwt/json-path.ts'
 import { HasuraFault } from '../fault.ts'
-import { jsonType, typeMistake } from '../json.ts'
+import { parseObject, typeMistake } from '../json.ts'
 import type { Json } from '../json.ts'
-import { lookUp } from './claims-path.ts'
 import type { ClaimsMap, JwtConfig } from './jwt-config.ts'
 
 export interface SessionClaims { allowedRoles: string[], defaultRole: string, variables: Record<string, string> }
-
-const registered = ['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti']
 
 function invalidClaims (message: string): never {
   throw new HasuraFault('jwt-invalid-claims', message)
@@ -44,7 +43,7 @@ function readClaims (claims: Json): SessionClaims {
 function readMapped (payload: Json, map: ClaimsMap): Json {
   return Object.fromEntries(Object.entries(map).map(([claim, mapped]): [string, unknown] => {
     if (typeof mapped === 'string' || Array.isArray(mapped)) return [claim, mapped]
-    const value = lookUp(mapped.path, payload) ?? mapped.default ?? undefined
+    const value = readAt(payload, mapped.path.steps) ?? mapped.default ?? undefined
     const isRole = claim === 'x-hasura-allowed-roles' || claim === 'x-hasura-default-role'
     if (value === undefined && !isRole) invalidClaims(`JWT claim from claims_map, ${claim.toLowerCase()} not found`)
     return [claim, value]
@@ -56,21 +55,20 @@ function readMapped (payload: Json, map: ClaimsMap): Json {
  *
  * @throws HasuraFault with Hasura's message
  */
-export function findClaims (payload: Json, { map, namespace, isStringified }: JwtConfig): SessionClaims {
+export function findClaims (payload: Json, config: JwtConfig): SessionClaims {
+  const { claims_map: map, claims_namespace: name = 'https://hasura.io/jwt/claims', claims_namespace_path: path } = config
   if (map !== undefined) return readClaims(readMapped(payload, map))
-  const unregistered = Object.fromEntries(Object.entries(payload).filter(([name]) => !registered.includes(name)))
-  const found = lookUp(namespace.path, unregistered)
-  if (found === undefined) invalidClaims(namespace.notFound)
-  if (!isStringified) {
-    if (jsonType(found) !== 'Object') invalidClaims('expecting a json object when claims_format is json')
-    return readClaims(found as Json)
+  const own = Object.fromEntries(Object.entries(payload).filter(([claim]) => !registeredClaims.includes(claim)))
+  const found = readAt(own, path?.steps ?? [name])
+  if (found === undefined) {
+    invalidClaims(path ? `claims not found at claims_namespace_path: '${path.text}'` : `claims key: '${name}' not found`)
+  }
+  if (config.claims_format === 'json') {
+    return isObject(found) ? readClaims(found) : invalidClaims('expecting a json object when claims_format is json')
   }
   if (typeof found !== 'string') return invalidClaims('expecting a string when claims_format is stringified_json')
-  try {
-    const claims: unknown = JSON.parse(found)
-    if (jsonType(claims) === 'Object') return readClaims(claims as Json)
-  } catch (error) {
-    if (error instanceof HasuraFault) throw error
-  }
-  return invalidClaims(`expecting stringified json at: '${namespace.place}', but found: ${found}`)
+  const claims = parseObject(found)
+  if (claims !== undefined) return readClaims(claims)
+  const place = path ? `claims_namespace_path ${path.text}` : `claims_namespace ${name}`
+  return invalidClaims(`expecting stringified json at: '${place}', but found: ${found}`)
 }

@@ -1,18 +1,18 @@
 import type { KeyObject } from 'node:crypto'
 import { compactVerify } from 'jose'
+import { isStringOrUri } from '../../jwt/jwt-secret.ts'
+import { hmacBytes, isHmacType } from '../../jwt/key-pair.ts'
 import { findClaims } from './jwt-claims.ts'
 import type { SessionClaims } from './jwt-claims.ts'
-import { minimumHmacBytes, isJwtStringOrUri, parseJwtConfig } from './jwt-config.ts'
-import type { JwtConfig, TokenPlace } from './jwt-config.ts'
+import { parseJwtConfig } from './jwt-config.ts'
+import type { JwtConfig } from './jwt-config.ts'
 import { HasuraFault } from '../fault.ts'
-import { typeMistake } from '../json.ts'
+import { parseObject, typeMistake } from '../json.ts'
 import type { Json } from '../json.ts'
 import { pollKeys } from './poll-jwks.ts'
 
 /** The algorithms that hs-jose, Hasura's library, allows by default. */
-const algorithms = [
-  'HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'
-]
+const algorithms = /^(?:[HRPE]S(?:256|384|512)|EdDSA)$/
 
 /** Refuses a token. The reason is worded as in hs-jose. */
 function refuse (reason: string): never {
@@ -20,20 +20,15 @@ function refuse (reason: string): never {
 }
 
 function decodePart (part: string): Json {
-  try {
-    const value = JSON.parse(Buffer.from(part, 'base64url').toString()) as unknown
-    if (typeof value === 'object' && value !== null) return value as Json
-  } catch {
-    // Refused below.
-  }
-  return refuse('JWSError (JSONDecodeError "Error in $: not a JSON object")')
+  const decoded = parseObject(Buffer.from(part, 'base64url').toString())
+  return decoded ?? refuse('JWSError (JSONDecodeError "Error in $: not a JSON object")')
 }
 
 /** Checks the types of the registered claims. Hasura does this before it checks the signature. */
 function checkTypes (payload: Json): void {
   const check = (claim: string, value: unknown, type: string, parser: string): void => {
     if (value === undefined) return
-    const isMalformed = parser === 'StringOrURI' && typeof value === 'string' && !isJwtStringOrUri(value)
+    const isMalformed = parser === 'StringOrURI' && typeof value === 'string' && !isStringOrUri(value)
     const mistake = isMalformed ? 'parsing StringOrURI failed, invalid URI' : typeMistake(value, type, parser)
     if (mistake !== undefined) refuse(`JWTClaimsSetDecodeError ${JSON.stringify(`Error in $.${claim}: ${mistake}`)}`)
   }
@@ -58,22 +53,12 @@ function checkParties ({ aud, iss }: Json, { audience, issuer }: JwtConfig): voi
 }
 
 /** Tries every key: Hasura ignores `kid`, and the configured type does not limit the algorithm. */
-async function isSigned (token: string, alg: unknown, keys: KeyObject[]): Promise<boolean> {
-  for (const key of keys) {
-    // A secret verifies every HMAC algorithm that it is long enough for.
-    const isTooShort = (key.symmetricKeySize ?? Infinity) < (minimumHmacBytes[String(alg)] ?? 0)
-    if (isTooShort || !algorithms.includes(String(alg))) continue
-    if (await compactVerify(token, key).then(() => true, () => false)) return true
-  }
+async function isSigned (token: string, alg: string, keys: KeyObject[]): Promise<boolean> {
+  // A secret verifies every HMAC algorithm that it is long enough for.
+  const minimum = isHmacType(alg) ? hmacBytes[alg] : 0
+  const usable = keys.filter(({ symmetricKeySize: size = Infinity }) => algorithms.test(alg) && size >= minimum)
+  for (const key of usable) if (await compactVerify(token, key).then(() => true, () => false)) return true
   return false
-}
-
-export interface JwtVerifier {
-  /** The place where the client sends its token. */
-  place: TokenPlace
-  verify: (token: string) => Promise<SessionClaims>
-  /** Ends the polling of a `jwk_url`. */
-  close: () => void
 }
 
 /**
@@ -81,9 +66,10 @@ export interface JwtVerifier {
  *
  * @param secret - Hasura's `HASURA_GRAPHQL_JWT_SECRET`
  * @param report - receives the problems of a `jwk_url`
+ * @returns where the client sends its token, how to verify it, and how to end the polling of a `jwk_url`
  * @throws Error if Hasura would not start with it, or the sandbox does not support a key
  */
-export function createJwtVerifier (secret: string, report: (problem: string) => void): JwtVerifier {
+export function createJwtVerifier (secret: string, report: (problem: string) => void) {
   const config = parseJwtConfig(secret)
   const { keys: configured } = config
   const { keys, close } = 'url' in configured
@@ -101,10 +87,10 @@ export function createJwtVerifier (secret: string, report: (problem: string) => 
     const payload = decodePart(body)
     checkTypes(payload)
     if (keys().length === 0) refuse('JWSError NoUsableKeys')
-    if (!await isSigned(token, alg, keys())) refuse('JWSError JWSInvalidSignature')
-    checkTimes(payload, config.skew)
+    if (!await isSigned(token, String(alg), keys())) refuse('JWSError JWSInvalidSignature')
+    checkTimes(payload, config.allowed_skew)
     checkParties(payload, config)
     return findClaims(payload, config)
   }
-  return { place: config.place, verify, close }
+  return { place: config.header, verify, close }
 }

@@ -126,7 +126,7 @@ t.test('a configuration with which Hasura does not start is refused', async (t) 
     [JSON.stringify({ type: 'HS256', key, header: { type: 'Query' } }),
       'expected \'type\' is \'Authorization\' or \'Cookie\' or \'CustomHeader\''],
     [JSON.stringify({ type: 'HS256', key, claims: {} }), 'The sandbox does not support this "claims" in HASURA_GRAPHQL_JWT_SECRET'],
-    ...['', '$.a b', '$.', '$.a[-1]', 'a.b]', '$["\\n"]'].map(path => [
+    ...['', '$.a b', '$.', '$.a[-1]', 'a.b]', '$["\\q"]'].map(path => [
       JSON.stringify({ type: 'HS256', key, claims_namespace_path: path }), `HASURA_GRAPHQL_JWT_SECRET: invalid JSON path ${path}`
     ] as const),
     [JSON.stringify({ type: 'HS256', key, claims_map: {

@@ -1,12 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
-import type { Transaction } from '@electric-sql/pglite'
-import type { SqlConnection, Database, Result } from './sql-connection.ts'
-import { explainMissingExtension, loadExtensions } from './extensions.ts'
+import type { Extension, Extensions, Transaction } from '@electric-sql/pglite'
 import { lockFolder } from './lock.ts'
 import { applyMigrations } from './migrations.ts'
 import type { Log, Migration } from './migrations.ts'
+import type { Database, Result, SqlConnection } from './sql-connection.ts'
 
 /** PGlite's version of PostgreSQL, whose data it can read. */
 const embeddedVersion = '18'
@@ -35,6 +34,37 @@ async function prepare (folder: string, log: Log): Promise<string> {
   return data
 }
 
+/**
+ * Makes PGlite link each extension when PostgreSQL asks for it. By default PGlite links all of them side by side, and
+ * one start in ten, pgcrypto then refuses every algorithm.
+ */
+const linkOnDemand: Extension = {
+  name: 'link on demand',
+  setup: async (_, options: object) => ({ emscriptenOpts: { ...options, noWasmDecoding: true } })
+}
+
+/** Loads the extensions that the migrations create: PGlite has PostgreSQL's own ones, each in a module. */
+async function loadExtensions (migrations: Migration[]): Promise<Extensions> {
+  const creation = /create\s+extension\s+(?:if\s+not\s+exists\s+)?"?([\w-]+)/gi
+  const names = migrations.flatMap(({ sql }) => [...sql.matchAll(creation)].map(([, name = '']) => name.toLowerCase()))
+  const loaded: Extensions = { linkOnDemand }
+  for (const name of names) {
+    try {
+      Object.assign(loaded, await import(`@electric-sql/pglite/contrib/${name.replaceAll('-', '_')}`))
+    } catch {
+      // PGlite does not have this extension. PostgreSQL reports that when the migration creates it.
+    }
+  }
+  return loaded
+}
+
+/** Says what to do about an extension that PGlite does not have; returns other errors unchanged. */
+function explainMissingExtension (error: unknown): unknown {
+  if (!(error instanceof Error && error.cause instanceof Error)) return error
+  if (!/^extension ".*" is not available$/.test(error.cause.message)) return error
+  return new Error(`${error.message} in the embedded PostgreSQL: set SANDBOX_DATABASE_URL to a PostgreSQL that has it`)
+}
+
 function connectionOf (db: PGlite | Transaction): SqlConnection {
   return {
     query: async <Row>(sql: string, params?: Array<string | null>): Promise<Result<Row>> => {
@@ -56,15 +86,14 @@ export async function openEmbedded (folder: string, migrations: Migration[], log
   if (!isInMemory) mkdirSync(folder, { recursive: true })
   // Two processes on one folder would lose rows silently.
   const release = isInMemory ? undefined : lockFolder(folder)
-  const opened: PGlite[] = []
+  let opened: PGlite | undefined
   const close = async (): Promise<void> => {
-    for (const pglite of opened) await pglite.close()
+    await opened?.close()
     release?.()
   }
   try {
     const dataDir = isInMemory ? folder : await prepare(folder, log)
-    const pglite = await PGlite.create({ dataDir, extensions: await loadExtensions(migrations) })
-    opened.push(pglite)
+    const pglite = opened = await PGlite.create({ dataDir, extensions: await loadExtensions(migrations) })
     const db: Database = {
       ...connectionOf(pglite),
       description: `the embedded PostgreSQL, data ${isInMemory ? 'in memory' : `in ${folder}`}`,

@@ -1,28 +1,76 @@
 import pg from 'pg'
 import type { ClientBase, ClientConfig, QueryResult } from 'pg'
-import { ConnectionError } from './sql-connection.ts'
-import type { SqlConnection, Database } from './sql-connection.ts'
 import { applyMigrations } from './migrations.ts'
 import type { Log, Migration } from './migrations.ts'
-import { lockMigrations, readVersion, refuseForeignTables } from './postgres-checks.ts'
-import { configOf, connectClient } from './postgres-client.ts'
+import { ConnectionError } from './sql-connection.ts'
+import type { Database, SqlConnection } from './sql-connection.ts'
 
 /** Hasura's default. */
 const poolSize = 50
 
-/** Runs statements, and returns the result of the last one. */
-async function send (client: ClientBase, sql: string, params?: Array<string | null>): Promise<QueryResult> {
+/** The first version with `gen_random_uuid()` and with the same messages as newer versions. */
+const oldestVersion = 13
+
+/** The embedded PostgreSQL's values of settings that change how values look in text and JSON. A server may differ. */
+const options = [
+  'TimeZone=UTC', 'DateStyle=ISO,MDY', 'IntervalStyle=postgres', 'bytea_output=hex', 'extra_float_digits=1',
+  String.raw`default_transaction_isolation=read\ committed`
+].map(option => `-c ${option}`).join(' ')
+
+/** An `@` or a `#` after the host belongs to a password that is not percent-encoded. It must not be printed. */
+const databaseUrl = /^postgres(?:ql)?:\/\/[^/?#]*(?:[/?][^@#]*)?$/
+
+/** Tables in a database that no sandbox has used yet, except those of extensions. */
+const foreignTables = String.raw`
+  SELECT format('%I.%I', n.nspname, c.relname) AS name
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE to_regclass('sandbox.applied') IS NULL AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%'
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+  ORDER BY 1`
+
+const lockKey = 'hashtext(\'hasura-jwt-auth sandbox\')'
+
+/** Connects once, to find what is wrong with the URL or the server. */
+async function connect (config: ClientConfig): Promise<pg.Client> {
+  const usage = 'SANDBOX_DATABASE_URL must be a URL such as postgres://user:password@localhost:5432/sandbox'
+  if (!databaseUrl.test(config.connectionString ?? '')) {
+    throw new Error(`${usage}; a password with /, ?, # or @ must be percent-encoded`)
+  }
+  let client: pg.Client
   try {
-    // Several statements give a list of results, which the types of `pg` do not mention.
-    const result = await client.query(sql, params)
-    return [result].flat().at(-1) ?? result
+    client = new pg.Client({ ...config, connectionTimeoutMillis: 10_000 })
   } catch (error) {
-    if (error instanceof pg.DatabaseError) throw error
-    throw new ConnectionError((error as Error).message)
+    throw new Error(`${usage}: ${(error as Error).message}`)
+  }
+  client.on('error', () => { /* The next query reports a connection that breaks between two queries. */ })
+  try {
+    await client.connect()
+    return client
+  } catch (error) {
+    void client.end()
+    const { code, message } = error as NodeJS.ErrnoException
+    let reason = `cannot be reached (${code ?? message}): start it, or correct the URL`
+    if (message.startsWith('SASL') && !client.password) reason = 'requires a password, but the URL has none'
+    if (error instanceof pg.DatabaseError) reason = `refuses the connection: ${message}`
+    throw new Error(`PostgreSQL at ${client.host}:${client.port}, which SANDBOX_DATABASE_URL names, ${reason}`)
   }
 }
 
-function connectionOf (client: ClientBase): SqlConnection {
+/** PostgreSQL's own errors stay. All others, and those that end the connection, become a ConnectionError. */
+function fail (error: unknown): never {
+  if (error instanceof pg.DatabaseError && error.severity !== 'FATAL') throw error
+  throw new ConnectionError((error as Error).message)
+}
+
+/** Runs statements, and returns the result of the last one. */
+async function send (client: ClientBase | pg.Pool, sql: string, params?: Array<string | null>): Promise<QueryResult> {
+  const result = await client.query(sql, params).catch(fail)
+  // Several statements give a list of results, which the types of `pg` do not mention.
+  return [result].flat().at(-1) ?? result
+}
+
+function connectionOf (client: ClientBase | pg.Pool): SqlConnection {
   return { query: async (sql, params) => send(client, sql, params) }
 }
 
@@ -39,23 +87,34 @@ async function transactionOn<T> (client: ClientBase, run: (connection: SqlConnec
   }
 }
 
-/** Checks and migrates the database on a connection of its own. Returns its description. */
-async function setUp (config: ClientConfig, migrations: Migration[], log: Log): Promise<string> {
-  const client = await connectClient(config)
-  try {
-    const connection = connectionOf(client)
-    const name = `${client.host}:${client.port}/${client.database}`
-    const version = await readVersion(connection, name)
-    await lockMigrations(connection, log)
-    await refuseForeignTables(connection, name)
-    await applyMigrations({ ...connection, transaction: async run => transactionOn(client, run) }, migrations, log)
-    return `PostgreSQL ${version} at ${client.user}@${name}`
-  } catch (error) {
-    const isServers = error instanceof pg.DatabaseError || error instanceof ConnectionError
-    throw isServers ? new Error(`SANDBOX_DATABASE_URL: ${error.message}`) : error
-  } finally {
-    await client.end()
+/**
+ * Checks and migrates the database.
+ *
+ * @returns its version
+ * @throws Error if the version is too old, or if the database has tables, and no sandbox made them
+ */
+async function setUp (client: ClientBase, name: string, migrations: Migration[], log: Log): Promise<string> {
+  const connection = connectionOf(client)
+  const { rows: [row] } = await connection.query<{ server_version: string, locked: boolean }>(
+    `SELECT current_setting('server_version') AS server_version, pg_try_advisory_lock(${lockKey}) AS locked`
+  )
+  const [version = ''] = row?.server_version.split(' ') ?? []
+  if (Number.parseInt(version, 10) < oldestVersion) {
+    throw new Error(`${name} is PostgreSQL ${version}: the sandbox needs ${oldestVersion} or newer`)
   }
+  // Two sandboxes that start on one database migrate it one after the other. The lock ends with the connection.
+  if (row?.locked !== true) {
+    log('Another sandbox is migrating this database: waiting for it')
+    await connection.query(`SELECT pg_advisory_lock(${lockKey})`)
+  }
+  const { rows: [first, ...others] } = await connection.query<{ name: string }>(foreignTables)
+  if (first !== undefined) {
+    const names = others.length === 0 ? first.name : `${first.name} and ${others.length} more`
+    throw new Error(`${name} has tables that are not the sandbox's (${names}): `
+      + 'create an empty database and name it in SANDBOX_DATABASE_URL')
+  }
+  await applyMigrations({ ...connection, transaction: async run => transactionOn(client, run) }, migrations, log)
+  return version
 }
 
 /**
@@ -65,25 +124,24 @@ async function setUp (config: ClientConfig, migrations: Migration[], log: Log): 
  * @throws Error that says in one line, without the password, why the database cannot be used
  */
 export async function openPostgres (url: string, migrations: Migration[], log: Log): Promise<Database> {
-  const config = configOf(url)
-  const description = await setUp(config, migrations, log)
+  const config = { connectionString: url, options }
+  const client = await connect(config)
+  const name = `${client.host}:${client.port}/${client.database}`
+  const version = await setUp(client, name, migrations, log).catch((error: unknown) => {
+    const isServers = error instanceof pg.DatabaseError || error instanceof ConnectionError
+    throw isServers ? new Error(`SANDBOX_DATABASE_URL: ${error.message}`) : error
+  }).finally(async () => client.end())
   const pool = new pg.Pool({ ...config, max: poolSize })
   // Connections that break are replaced; a query that runs on one of them fails by itself.
   pool.on('connect', (client) => { client.on('error', () => { /* see above */ }) })
   pool.on('error', () => { /* see above */ })
-  const borrow = async <T>(run: (client: ClientBase) => Promise<T>): Promise<T> => {
-    const client = await pool.connect()
-      .catch((error: unknown) => { throw new ConnectionError((error as Error).message) })
-    try {
-      return await run(client)
-    } finally {
-      client.release()
-    }
-  }
   return {
-    description,
-    query: async (sql, params) => borrow(async client => connectionOf(client).query(sql, params)),
-    transaction: async run => borrow(async client => transactionOn(client, run)),
+    ...connectionOf(pool),
+    description: `PostgreSQL ${version} at ${client.user}@${name}`,
+    transaction: async (run) => {
+      const borrowed = await pool.connect().catch(fail)
+      return transactionOn(borrowed, run).finally(() => { borrowed.release() })
+    },
     close: async () => pool.end()
   }
 }

@@ -8,15 +8,13 @@ import { writeJson } from '../json.ts'
 import type { Json } from '../json.ts'
 import type { Metadata } from '../metadata/metadata.ts'
 import type { CallAction } from './action.ts'
-import { checkDirectives } from './directives.ts'
-import { readDocument } from './document.ts'
 import { invalidInput } from './given.ts'
 import { introspectSchema } from './introspection.ts'
+import { readOperation, readVariables } from './operation.ts'
 import type { Client, RootFields } from './root-field.ts'
 import { createRoleSchema } from './schema.ts'
 import type { RoleSchema } from './schema.ts'
-import { readSelection } from './selection.ts'
-import { readVariables } from './variables.ts'
+import { checkDirectives, readSelection } from './selection.ts'
 
 export interface GraphqlRequest { query: string, variables: Json, operationName: string | null }
 
@@ -31,7 +29,7 @@ interface CheckedRequest { kind: OperationTypeNode, selected: Selected[], fields
  * @throws HasuraFault for the first mistake
  */
 function checkRequest ({ schema, queries, mutations }: RoleSchema, request: GraphqlRequest): CheckedRequest {
-  const operation = readDocument(request.query, request.operationName)
+  const operation = readOperation(request.query, request.operationName)
   const kind = operation.node.operation
   if (kind === OperationTypeNode.SUBSCRIPTION) {
     throw new HasuraFault('unexpected-payload', 'subscriptions are not supported over HTTP, use websockets instead')
@@ -39,7 +37,7 @@ function checkRequest ({ schema, queries, mutations }: RoleSchema, request: Grap
   const root = schema.getRootType(kind)
   if (!root) throw invalidInput('no mutations exist', '$')
   const variables = readVariables(schema, operation, request.variables)
-  checkDirectives(operation.node)
+  checkDirectives(operation.node.directives ?? [], kind, '$')
   const { node: { selectionSet: { selections } }, fragments } = operation
   const selected = readSelection(selections, root, '$', { schema, variables, fragments })
   return { kind, selected, fields: kind === OperationTypeNode.MUTATION ? mutations : queries }

@@ -11,19 +11,11 @@ export type Given = ValueNode | { kind: 'JSON', value: unknown }
 export interface Variable { declared: string, type: GraphQLType | undefined, hasDefault: boolean, value: Given }
 export type Variables = Map<string, Variable>
 
-const literals: Record<ValueNode['kind'], string> = {
-  [Kind.VARIABLE]: 'a variable', [Kind.INT]: 'an integer', [Kind.FLOAT]: 'a float', [Kind.STRING]: 'a string',
-  [Kind.BOOLEAN]: 'a boolean', [Kind.NULL]: 'null', [Kind.ENUM]: 'an enum value', [Kind.LIST]: 'a list',
-  [Kind.OBJECT]: 'an object'
-}
-
-const jsonTypes: Record<string, string> = {
-  Null: 'null', Boolean: 'a boolean', String: 'a string', Number: 'a number', Array: 'a list', Object: 'an object'
-}
-
-/** Names the kind of a value, as in Hasura's messages. */
-export function describe (given: Given): string {
-  return given.kind === 'JSON' ? String(jsonTypes[jsonType(given.value)]) : literals[given.kind]
+/** The names of the kinds of literals and of JSON in Hasura's messages. */
+const kindNames: Record<string, string> = {
+  [Kind.INT]: 'an integer', [Kind.FLOAT]: 'a float', [Kind.STRING]: 'a string', [Kind.BOOLEAN]: 'a boolean',
+  [Kind.NULL]: 'null', [Kind.ENUM]: 'an enum value', [Kind.LIST]: 'a list', [Kind.OBJECT]: 'an object',
+  Number: 'a number', String: 'a string', Boolean: 'a boolean', Null: 'null', Array: 'a list', Object: 'an object'
 }
 
 /** The fault of a request that does not fit the schema. */
@@ -33,7 +25,8 @@ export function invalidInput (message: string, path = '$'): HasuraFault {
 
 /** Refuses a value of a wrong kind. */
 export function mismatch (given: Given, expected: string, typeName: string, path: string): HasuraFault {
-  return invalidInput(`expected ${expected} for type '${typeName}', but found ${describe(given)}`, path)
+  const found = kindNames[given.kind === 'JSON' ? jsonType(given.value) : given.kind]
+  return invalidInput(`expected ${expected} for type '${typeName}', but found ${String(found)}`, path)
 }
 
 export function isNull (given: Given): boolean {

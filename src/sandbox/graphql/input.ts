@@ -2,7 +2,8 @@ import {
   getNamedType, getNullableType, isEnumType, isInputObjectType, isListType, isNonNullType, isTypeSubTypeOf, Kind
 } from 'graphql'
 import type {
-  GraphQLArgument, GraphQLEnumType, GraphQLInputField, GraphQLInputObjectType, GraphQLInputType, GraphQLSchema
+  ArgumentNode, GraphQLArgument, GraphQLEnumType, GraphQLInputField, GraphQLInputObjectType, GraphQLInputType,
+  GraphQLSchema
 } from 'graphql'
 import type { Json } from '../json.ts'
 import { elementsOf, fieldsOf, invalidInput, isNull, mismatch } from './given.ts'
@@ -12,7 +13,7 @@ import { readColumn, readLimit, readOffset, readScalar } from './scalars.ts'
 /** The request whose input is read. */
 export interface InputContext { schema: GraphQLSchema, variables: Variables }
 
-type Definition = Pick<GraphQLArgument | GraphQLInputField, 'name' | 'type' | 'defaultValue' | 'astNode'>
+type Definition = GraphQLArgument | GraphQLInputField
 
 /** GraphQL specification, section 5.8.5: a nullable variable fits a non-null place if one of them has a default. */
 function resolveVariable (
@@ -81,12 +82,8 @@ function readValue (given: Given, type: GraphQLInputType, hints: Hints, path: st
   return readScalar(nullable.name, given, path, context.variables)
 }
 
-/**
- * Reads arguments, or the fields of an input object.
- *
- * @throws HasuraFault for the first that does not fit its definition
- */
-export function readFields (
+/** Reads arguments, or the fields of an input object. */
+function readFields (
   definitions: readonly Definition[], fields: ReadonlyMap<string, Given>, path: string, context: InputContext
 ): Json {
   const read: Json = {}
@@ -105,4 +102,19 @@ export function readFields (
     read[name] = isNull(resolved) && acceptsNull ? null : readValue(resolved, type, hints, at, context)
   }
   return read
+}
+
+/**
+ * Reads the arguments of a field or a directive.
+ *
+ * @throws HasuraFault for the first that does not fit its definition
+ */
+export function readArguments (
+  { name, args }: { name: string, args: readonly Definition[] }, given: readonly ArgumentNode[] | undefined, path: string,
+  context: InputContext
+): Json {
+  const fields = new Map((given ?? []).map(({ name, value }) => [name.value, value]))
+  const unknown = [...fields.keys()].find(key => !args.some(({ name }) => name === key))
+  if (unknown !== undefined) throw invalidInput(`'${name}' has no argument named '${unknown}'`, path)
+  return readFields(args, fields, `${path}.args`, context)
 }

@@ -1,22 +1,49 @@
-import { getNamedType, isObjectType, Kind, print } from 'graphql'
-import type { FieldNode, GraphQLField, GraphQLObjectType, SelectionNode } from 'graphql'
+import { getNamedType, GraphQLIncludeDirective, isObjectType, Kind, print } from 'graphql'
+import type { DirectiveNode, FieldNode, GraphQLField, GraphQLObjectType, SelectionNode } from 'graphql'
 import type { Selected } from '../database/select.ts'
-import { isIncluded } from './directives.ts'
-import type { Operation } from './document.ts'
 import { invalidInput } from './given.ts'
-import { readFields } from './input.ts'
+import { readArguments } from './input.ts'
 import type { InputContext } from './input.ts'
 import { introspectionFields } from './introspection.ts'
+import type { Operation } from './operation.ts'
 
 /** The request whose selections are read. */
 export type SelectionContext = InputContext & Pick<Operation, 'fragments'>
+
+/** The directives that Hasura knows, by where they may stand. */
+const directivePlaces = { field: ['include', 'skip'], query: ['cached'], mutation: [], subscription: [] }
+
+/** Checks that directives may stand at a place, and none of them twice. */
+export function checkDirectives (
+  directives: readonly DirectiveNode[], place: keyof typeof directivePlaces, path: string
+): void {
+  const names = directives.map(({ name }) => name.value)
+  for (const name of names) {
+    const [home] = Object.entries(directivePlaces).find(([, known]) => (known as string[]).includes(name)) ?? []
+    if (home === undefined) throw invalidInput(`directive '${name}' is not defined in the schema`, path)
+    if (home !== place) throw invalidInput(`directive '${name}' is not allowed on a ${place}`, path)
+  }
+  const repeated = [...new Set(names.filter((name, index) => names.indexOf(name) !== index))].map(name => `'${name}'`)
+  if (repeated.length > 0) {
+    throw invalidInput(`the following directives are used more than once: ${repeated.join(', ')}`, path)
+  }
+}
+
+/** Whether `@include` and `@skip` let a field or a fragment into the answer. */
+function isIncluded ({ directives = [] }: SelectionNode, path: string, context: SelectionContext): boolean {
+  checkDirectives(directives, 'field', path)
+  return directives.every(({ name: { value: name }, arguments: given }) => {
+    // The arguments of both are the same.
+    const { if: condition } = readArguments({ name, args: GraphQLIncludeDirective.args }, given, `${path}.${name}`, context)
+    return condition === (name === 'include')
+  })
+}
 
 /** The fields of a selection set without its fragments, and without what `@include` and `@skip` leave out. */
 function flatten (
   selections: readonly SelectionNode[], type: GraphQLObjectType, path: string, context: SelectionContext
 ): FieldNode[] {
-  return selections.flatMap((selection) => {
-    if (!isIncluded(selection.directives ?? [], path, context)) return []
+  return selections.filter(selection => isIncluded(selection, path, context)).flatMap((selection) => {
     if (selection.kind === Kind.FIELD) return [selection]
     const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : context.fragments.get(selection.name.value)
     const { typeCondition, selectionSet } = fragment ?? {}
@@ -25,8 +52,8 @@ function flatten (
   })
 }
 
-function argumentsOf (field: FieldNode): string {
-  return (field.arguments ?? []).map(print).sort().join()
+function writtenArguments ({ arguments: given = [] }: FieldNode): string {
+  return given.map(print).sort().join()
 }
 
 /** Fields with the same name in the answer, and what they select together. */
@@ -42,7 +69,7 @@ function merge (fields: FieldNode[], path: string): Map<string, MergedField> {
       const message = `selection of both '${other}' and '${name}' specify the same response name, '${alias}'`
       throw invalidInput(message, path)
     }
-    if (argumentsOf(first) !== argumentsOf(field)) {
+    if (writtenArguments(first) !== writtenArguments(field)) {
       throw invalidInput(`inconsistent arguments between multiple selections of field '${name}'`, path)
     }
     merged.set(alias, { field, selections: [...selections, ...field.selectionSet?.selections ?? []] })
@@ -55,16 +82,6 @@ function findField (
 ): GraphQLField<unknown, unknown> | undefined {
   const introspection = type === schema.getQueryType() ? introspectionFields : []
   return type.getFields()[name] ?? introspection.find(field => field.name === name)
-}
-
-function readArguments (
-  definition: GraphQLField<unknown, unknown>, field: FieldNode, path: string, context: SelectionContext
-): Selected['args'] {
-  const { name, args: definitions } = definition
-  const given = new Map((field.arguments ?? []).map(({ name, value }) => [name.value, value]))
-  const unknown = [...given.keys()].find(key => !definitions.some(({ name }) => name === key))
-  if (unknown !== undefined) throw invalidInput(`'${name}' has no argument named '${unknown}'`, path)
-  return readFields(definitions, given, `${path}.args`, context)
 }
 
 /**
@@ -86,11 +103,9 @@ export function readSelection (
     const at = `${path}.${name}`
     const definition = findField(name, type, context)
     if (definition === undefined) throw invalidInput(`field '${name}' not found in type: '${type.name}'`, at)
-    const args = readArguments(definition, field, at, context)
+    const args = readArguments(definition, field.arguments, at, context)
     const output = getNamedType(definition.type)
-    if (isObjectType(output)) {
-      return { ...selected, args, fields: readSelection(selections, output, at, context) }
-    }
+    if (isObjectType(output)) return { ...selected, args, fields: readSelection(selections, output, at, context) }
     if (selections.length > 0) throw invalidInput('unexpected subselection set for non-object field', at)
     return { ...selected, args }
   })

@@ -40,7 +40,7 @@ export function parseFailed (message: string, path: string, internal?: unknown):
 }
 
 /** @throws HasuraFault if a value has another JSON type */
-export function requireType (value: unknown, type: string, parser: string, path: string): void {
+export function requireType (value: unknown, type: string, parser: string, path: string, internal?: unknown): void {
   const mistake = typeMistake(value, type, parser)
-  if (mistake !== undefined) throw parseFailed(mistake, path)
+  if (mistake !== undefined) throw parseFailed(mistake, path, internal)
 }

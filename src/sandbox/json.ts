@@ -17,13 +17,19 @@ export function typeMistake (value: unknown, expected: string, parser: string): 
   return found === expected ? undefined : `parsing ${parser} failed, expected ${expected}, but encountered ${found}`
 }
 
+/** JSON can escape half of a surrogate pair, which no text contains. */
+function refuseHalfPair (key: string, value: unknown): unknown {
+  if (key.isWellFormed() && (typeof value !== 'string' || value.isWellFormed())) return value
+  throw new SyntaxError('half of a surrogate pair')
+}
+
 /**
  * Parses JSON as Hasura does: numbers keep all their digits, and of two equal keys the first one counts.
  *
- * @throws SyntaxError
+ * @throws SyntaxError, which ends with "at position" and a number, except for half of a surrogate pair
  */
 export function parseJson (text: string): unknown {
-  return parse(text, null, { onDuplicateKey: ({ oldValue }) => oldValue })
+  return parse(text, refuseHalfPair, { onDuplicateKey: ({ oldValue }) => oldValue })
 }
 
 /** Returns the object that a JSON text holds, with native numbers; undefined if it holds none. */

@@ -12,7 +12,7 @@ import { compileWhere } from './where.ts'
 /** The rows that a statement has written: how many, and a JSON array of them with all columns. */
 export interface Written { count: number, rows: string }
 
-const nothing: Written = { count: 0, rows: '[]' }
+export const nothing: Written = { count: 0, rows: '[]' }
 
 /** Runs a statement; the caller's transaction undoes it if a row fails the permission's check. */
 async function write (
@@ -47,7 +47,7 @@ function permit (expression: Json | null | undefined, table: TrackedTable, of: S
   return compileWhere(expression ?? {}, table, 't', of, 'permission')
 }
 
-export interface OnConflict { constraint: string, update_columns: string[], where?: Json }
+interface OnConflict { constraint: string, update_columns: string[], where?: Json }
 
 function compileConflict (table: TrackedTable, conflict: OnConflict, of: Statement): string {
   const on = ` ON CONFLICT ON CONSTRAINT ${quote(conflict.constraint)}`
@@ -62,17 +62,21 @@ function compileConflict (table: TrackedTable, conflict: OnConflict, of: Stateme
 }
 
 /**
- * Inserts rows. A column that an object omits gets its default.
+ * Writes rows as the arguments of a field say. Returns undefined if they change nothing.
  *
- * @param path - where the client's values are, for errors
+ * @param path - the field, for errors
  */
-export async function insertRows (
-  db: SqlConnection, table: TrackedTable, session: Session, objects: Json[], path: string, conflict?: OnConflict
-): Promise<Written> {
-  if (objects.length === 0) return nothing
+export type Mutate = (
+  table: TrackedTable, args: Json, client: { db: SqlConnection, session: Session }, path: string
+) => Promise<Written | undefined>
+
+/** Inserts `object` or `objects`. A column that an object omits gets its default. */
+export const insertRows: Mutate = async (table, args, { db, session }, path) => {
+  const { object, objects = object, on_conflict: conflict } = args
   const of = newStatement(session)
   const { insert, update } = accessOf(table, session.role)
-  const rows = objects.map(object => withPresets(object, insert?.set, of))
+  const rows = ([objects].flat() as Json[]).map(row => withPresets(row, insert?.set, of))
+  if (rows.length === 0) return nothing
   const mentioned = table.columns.filter(({ name }) => rows.some(row => Object.hasOwn(row, name)))
   const columns = mentioned.length === 0 ? table.columns.slice(0, 1) : mentioned
   const values = rows.map(row => columns.map(column => (
@@ -81,17 +85,21 @@ export async function insertRows (
   const insertCheck = permit(insert?.check, table, of)
   const sql = `INSERT INTO ${tableName(table)} AS t (${columns.map(({ name }) => quote(name)).join(', ')})
     VALUES ${values.map(row => `(${row.join(', ')})`).join(', ')}`
-  if (conflict === undefined) return write(db, sql, insertCheck, of, path)
+  const at = `${path}.args.${object === undefined ? 'objects' : 'object'}`
+  if (!conflict) return write(db, sql, insertCheck, of, at)
   const updateCheck = permit(update?.check, table, of)
   // An updated row has an xmax: the transaction that locked it before the update.
   const check = `CASE WHEN t.xmax = 0 THEN ${insertCheck} ELSE ${updateCheck} END`
-  return write(db, sql + compileConflict(table, conflict, of), check, of, path)
+  return write(db, sql + compileConflict(table, conflict as OnConflict, of), check, of, at)
 }
 
-/** Updates rows: sets columns, and adds to numbers. Returns undefined if nothing is to change. */
-export async function updateRows (
-  db: SqlConnection, table: TrackedTable, session: Session, where: Json, { set, inc }: { set: Json, inc: Json }
-): Promise<Written | undefined> {
+/** Updates the rows `where`: sets columns, and adds to numbers. */
+export const updateRows: Mutate = async (table, args, { db, session }, path) => {
+  const { where, _set: set = {}, _inc: inc = {} } = args as { where: Json, _set?: Json, _inc?: Json }
+  const twice = Object.keys(set).filter(column => Object.hasOwn(inc, column)).map(column => `'${column}'`)
+  if (twice.length > 0) {
+    throw new HasuraFault('validation-failed', `Column found in multiple operators: [${twice.join(', ')}].`, `${path}.args`)
+  }
   const of = newStatement(session)
   const { update } = accessOf(table, session.role)
   const changes = [...assignments(table, withPresets(set, update?.set, of), of), ...assignments(table, inc, of, '+')]
@@ -101,11 +109,10 @@ export async function updateRows (
   return write(db, sql, permit(update?.check, table, of), of, '$')
 }
 
-export async function deleteRows (
-  db: SqlConnection, table: TrackedTable, session: Session, where: Json
-): Promise<Written> {
+/** Deletes the rows `where`. */
+export const deleteRows: Mutate = async (table, { where }, { db, session }) => {
   const of = newStatement(session)
   const filter = permit(accessOf(table, session.role).delete?.filter, table, of)
-  const condition = all([compileWhere(where, table, 't', of), filter])
+  const condition = all([compileWhere(where as Json, table, 't', of), filter])
   return write(db, `DELETE FROM ${tableName(table)} AS t WHERE ${condition}`, 'true', of, '$')
 }

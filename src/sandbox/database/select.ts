@@ -18,10 +18,12 @@ export interface Selected {
   fields: Selected[]
 }
 
+/** What a query needs of a field: its arguments and the fields below it. */
+type Query = Pick<Selected, 'args' | 'fields'>
+
 /** The rows to read. */
 export interface Source {
   table: TrackedTable
-  args: Json
   /** The condition of a relationship. */
   condition?: (alias: string) => string
   /** Instead of the table, a JSON array of rows that a mutation has written. */
@@ -32,7 +34,7 @@ const text: Column = { name: '', type: 'text', cast: 'text', notNull: true }
 
 /** Compiles a query for the rows that match and that the caller may select. Each gives one `value`, named `item`. */
 function compileRows (
-  { table, args, condition, written }: Source, of: Statement, value: (alias: string) => string, bound?: number
+  args: Json, { table, condition, written }: Source, of: Statement, value: (alias: string) => string, bound?: number
 ): string {
   const alias = newAlias(of)
   const from = written === undefined
@@ -66,31 +68,32 @@ export function compileObject (fields: Selected[], value: (field: Selected) => s
 }
 
 function compileRow (fields: Selected[], table: TrackedTable, alias: string, of: Statement): string {
-  return compileObject(fields, ({ name, args, fields }) => {
+  return compileObject(fields, (field) => {
+    const { name } = field
     if (table.columns.some(column => column.name === name)) return `${alias}.${quote(name)}`
     const relationship = table.relationships.find(item => item.name === name)
     if (relationship === undefined) throw new Error(`${table.name} has no ${name}`)
     const { kind, target, from, to } = relationship
     const condition = (inner: string): string => `${inner}.${quote(to)} = ${alias}.${quote(from)}`
-    return (kind === 'array' ? compileList : compileOne)(fields, { table: target, args, condition }, of)
+    return (kind === 'array' ? compileList : compileOne)(field, { table: target, condition }, of)
   })
 }
 
 /** Compiles a query for one row as a JSON object. */
-export function compileOne (fields: Selected[], source: Source, of: Statement): string {
-  return `(${compileRows(source, of, alias => compileRow(fields, source.table, alias, of))} LIMIT 1)`
+export function compileOne ({ args, fields }: Query, source: Source, of: Statement): string {
+  return `(${compileRows(args, source, of, alias => compileRow(fields, source.table, alias, of))} LIMIT 1)`
 }
 
 /** Compiles a query for rows as a JSON array. */
-export function compileList (fields: Selected[], source: Source, of: Statement): string {
+export function compileList ({ args, fields }: Query, source: Source, of: Statement): string {
   const bound = source.written === undefined ? accessOf(source.table, of.session.role).select?.limit : undefined
-  const rows = compileRows(source, of, alias => compileRow(fields, source.table, alias, of), bound)
+  const rows = compileRows(args, source, of, alias => compileRow(fields, source.table, alias, of), bound)
   return `(SELECT coalesce(json_agg(r.item), '[]') FROM (${rows}) r)`
 }
 
 /** Compiles a query for `<table>_aggregate`, which only counts. The limit of a permission does not apply. */
-export function compileAggregate (fields: Selected[], source: Source, of: Statement): string {
-  const count = (): string => `(SELECT count(*) FROM (${compileRows(source, of, () => '1')}) r)`
+export function compileAggregate ({ args, fields }: Query, source: Source, of: Statement): string {
+  const count = (): string => `(SELECT count(*) FROM (${compileRows(args, source, of, () => '1')}) r)`
   return compileObject(fields, ({ fields }) => compileObject(fields, count))
 }
 

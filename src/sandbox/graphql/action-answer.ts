@@ -1,8 +1,8 @@
 import { getNullableType, isLeafType, isListType, isNonNullType, isObjectType } from 'graphql'
 import type { GraphQLOutputType } from 'graphql'
 import type { Selected } from '../database/select.ts'
-import { HasuraFault, parseFailed } from '../fault.ts'
-import { jsonType, parseJson, typeMistake } from '../json.ts'
+import { HasuraFault, parseFailed, requireType } from '../fault.ts'
+import { jsonType, parseJson } from '../json.ts'
 import type { Json } from '../json.ts'
 import type { Action } from '../metadata/metadata.ts'
 
@@ -33,14 +33,11 @@ function findMismatch (value: unknown, type: GraphQLOutputType): string | undefi
 /** The fault of a 4xx: what the webhook says, if its body has the shape that Hasura expects. */
 function refusalOf (body: unknown, internal: unknown): HasuraFault {
   const parser = 'Hasura.GraphQL.Execute.Action.Types.ActionWebhookErrorResponse(ActionWebhookErrorResponse)'
-  const notObject = typeMistake(body, 'Object', parser)
-  if (notObject !== undefined) return parseFailed(notObject, '$', internal)
+  requireType(body, 'Object', parser, '$', internal)
   const { message, code, extensions } = body as Json
   if (message === undefined) return parseFailed(`parsing ${parser} failed, key "message" not found`, '$', internal)
-  for (const [key, value] of Object.entries({ message, code: code ?? '' })) {
-    const notText = typeMistake(value, 'String', 'Text')
-    if (notText !== undefined) return parseFailed(notText, `$.${key}`, internal)
-  }
+  requireType(message, 'String', 'Text', '$.message', internal)
+  requireType(code ?? '', 'String', 'Text', '$.code', internal)
   return new HasuraFault((code ?? 'unexpected') as string, message as string, '$', { extensions })
 }
 

@@ -1,4 +1,5 @@
-import { OperationTypeNode } from 'graphql'
+import { executeSync, OperationTypeNode, parse } from 'graphql'
+import type { GraphQLSchema } from 'graphql'
 import type { TrackedTable } from '../database/catalogue.ts'
 import type { Selected } from '../database/select.ts'
 import { sqlFault } from '../database/sql-connection.ts'
@@ -9,7 +10,6 @@ import type { Json } from '../json.ts'
 import type { Metadata } from '../metadata/metadata.ts'
 import type { CallAction } from './action.ts'
 import { invalidInput } from './given.ts'
-import { introspectSchema } from './introspection.ts'
 import { readOperation, readVariables } from './operation.ts'
 import type { Client, RootFields } from './root-field.ts'
 import { createRoleSchema } from './schema.ts'
@@ -43,6 +43,18 @@ function checkRequest ({ schema, queries, mutations }: RoleSchema, request: Grap
   return { kind, selected, fields: kind === OperationTypeNode.MUTATION ? mutations : queries }
 }
 
+/** Writes a selection of introspection fields, whose arguments are strings and booleans. */
+function writeSelected ({ alias, name, args, fields }: Selected): string {
+  const given = Object.entries(args).map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
+  const selection = fields.length === 0 ? '' : ` { ${fields.map(writeSelected).join(' ')} }`
+  return `${alias}: ${name}${given.length === 0 ? '' : `(${given.join()})`}${selection}`
+}
+
+/** Answers `__schema` or `__type`. */
+function introspect (schema: GraphQLSchema, selected: Selected): string {
+  return writeJson(executeSync({ schema, document: parse(`{ ${writeSelected(selected)} }`) }).data?.[selected.alias])
+}
+
 export interface ExecuteOptions { db: Database, tables: TrackedTable[], metadata: Metadata, callAction: CallAction }
 
 /**
@@ -66,7 +78,7 @@ export function createExecute ({ db, tables, metadata, callAction }: ExecuteOpti
     const run = async (item: Selected, connection: SqlConnection): Promise<string> => {
       if (item.name === '__typename') return JSON.stringify(item.typeName)
       const field = fields[item.name]
-      if (field === undefined) return writeJson(introspectSchema(roleSchema.schema, item))
+      if (field === undefined) return introspect(roleSchema.schema, item)
       return field.run(item, { ...client, query: request.query, db: connection })
     }
     const runAll = async (run: (item: Selected) => Promise<string>): Promise<string> => {

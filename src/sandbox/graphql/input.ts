@@ -110,8 +110,8 @@ function readFields (
  * @throws HasuraFault for the first that does not fit its definition
  */
 export function readArguments (
-  { name, args }: { name: string, args: readonly Definition[] }, given: readonly ArgumentNode[] | undefined, path: string,
-  context: InputContext
+  { name, args }: { name: string, args: readonly Definition[] }, given: readonly ArgumentNode[] | undefined,
+  path: string, context: InputContext
 ): Json {
   const fields = new Map((given ?? []).map(({ name, value }) => [name.value, value]))
   const unknown = [...fields.keys()].find(key => !args.some(({ name }) => name === key))

@@ -3,27 +3,15 @@ import { parseJson } from '../json.ts'
 import type { Json } from '../json.ts'
 import type { GraphqlRequest } from './execute.ts'
 
-/** Whether all strings are valid Unicode. JSON can escape half of a surrogate pair. */
-function isWellFormed (value: unknown): boolean {
-  if (typeof value === 'string') return value.isWellFormed()
-  if (typeof value !== 'object' || value === null) return true
-  return Object.entries(value).every(([key, item]) => key.isWellFormed() && isWellFormed(item))
-}
-
 function readJson (body: string): unknown {
-  const invalid = (rest: string): HasuraFault => {
-    const found = rest === '' ? 'end-of-input' : JSON.stringify(rest.slice(0, 15))
-    return new HasuraFault('invalid-json', `Unexpected ${found}, expecting JSON value`)
-  }
-  let value: unknown
   try {
-    value = parseJson(body)
+    return parseJson(body)
   } catch (error) {
-    const [, position = body.length] = /at position (\d+)$/.exec((error as Error).message) ?? []
-    throw invalid(body.slice(Number(position)).trim())
+    const [, position = 0] = /at position (\d+)$/.exec((error as Error).message) ?? []
+    const rest = body.slice(Number(position)).trim()
+    const found = rest === '' ? 'end-of-input' : JSON.stringify(rest.slice(0, 15))
+    throw new HasuraFault('invalid-json', `Unexpected ${found}, expecting JSON value`)
   }
-  if (isWellFormed(value)) return value
-  throw invalid(body)
 }
 
 function readOne (value: unknown, path: string): GraphqlRequest {

@@ -24,4 +24,5 @@ export interface RootField {
   run: (selected: Selected, context: RootContext) => Promise<string>
 }
 
+export type NamedField = [name: string, field: RootField]
 export type RootFields = Record<string, RootField>

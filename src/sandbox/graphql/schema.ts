@@ -1,9 +1,10 @@
-import { buildASTSchema, GraphQLSchema, parse, specifiedScalarTypes } from 'graphql'
+import { buildASTSchema, GraphQLSchema, parse } from 'graphql'
 import type { TrackedTable } from '../database/catalogue.ts'
-import type { Metadata } from '../metadata/metadata.ts'
-import { actionFields } from './action-fields.ts'
+import { writeJson } from '../json.ts'
+import type { Action, Metadata } from '../metadata/metadata.ts'
+import { projectAnswer } from './action-answer.ts'
 import type { CallAction } from './action.ts'
-import type { RootFields } from './root-field.ts'
+import type { NamedField, RootFields } from './root-field.ts'
 import { tableMutations, tableQueries } from './table-fields.ts'
 import { define, scalarNamed, tableSdl } from './table-sdl.ts'
 
@@ -17,29 +18,38 @@ function rootType (name: string, fields: RootFields): string {
   return define('type', name, Object.entries(fields).map(([name, { sdl }]) => name + sdl))
 }
 
+function argumentsOf ({ field: { args } }: Action): string {
+  return args.length === 0 ? '' : `(${args.map(({ name, type }) => `${name}: ${type.toString()}`).join(' ')})`
+}
+
+/** The root fields of the actions that a role may call. */
+function actionFields (actions: Action[], kind: Action['kind'], role: string, callAction: CallAction): NamedField[] {
+  const permitted = actions.filter(({ permissions }) => role === 'admin' || permissions.some(item => item.role === role))
+  return permitted.filter(action => action.kind === kind).map(action => [action.name, {
+    sdl: `${argumentsOf(action)}: ${action.field.type.toString()}`,
+    isAction: true,
+    run: async ({ args, fields }, context) => writeJson(projectAnswer(await callAction(action, args, context), fields))
+  }])
+}
+
 /** Makes the schema of a role. It contains only what the permissions of the role allow. */
 export function createRoleSchema (
   tables: TrackedTable[], { actions, types, scalars }: Metadata, role: string, callAction: CallAction
 ): RoleSchema {
-  const queries: RootFields = {
-    ...Object.assign({}, ...tables.map(table => tableQueries(table, role))) as RootFields,
-    ...actionFields(actions, 'query', role, callAction)
-  }
+  const queries: RootFields = Object.fromEntries([
+    ...tables.flatMap(table => tableQueries(table, role)), ...actionFields(actions, 'query', role, callAction)
+  ])
   if (Object.keys(queries).length === 0) {
     queries['no_queries_available'] = { sdl: ': String!', run: async () => JSON.stringify(noQueries) }
   }
-  const mutations: RootFields = {
-    ...Object.assign({}, ...tables.map(table => tableMutations(table, role))) as RootFields,
-    ...actionFields(actions, 'mutation', role, callAction)
-  }
-
+  const mutations: RootFields = Object.fromEntries([
+    ...tables.flatMap(table => tableMutations(table, role)), ...actionFields(actions, 'mutation', role, callAction)
+  ])
   const used = tables.flatMap(({ columns }) => columns.map(({ type }) => scalarNamed(type)))
-  const custom = new Set([...scalars, ...used])
-  for (const { name } of specifiedScalarTypes) custom.delete(name)
   // If a permission presets all columns, Hasura's input type has no fields, which graphql-js considers invalid.
   const options = { assumeValid: true, assumeValidSDL: true }
   const complete = buildASTSchema(parse([
-    ...Array.from(custom, name => `scalar ${name}`), types, tableSdl(tables, role),
+    ...[...scalars, ...used].map(name => `scalar ${name}`), types, tableSdl(tables, role),
     rootType('query_root', queries), rootType('mutation_root', mutations),
     'schema { query: query_root mutation: mutation_root }'
   ].join('\n')), options)

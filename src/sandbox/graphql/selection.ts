@@ -1,10 +1,11 @@
-import { getNamedType, GraphQLIncludeDirective, isObjectType, Kind, print } from 'graphql'
+import {
+  getNamedType, GraphQLIncludeDirective, isObjectType, Kind, print, SchemaMetaFieldDef, TypeMetaFieldDef
+} from 'graphql'
 import type { DirectiveNode, FieldNode, GraphQLField, GraphQLObjectType, SelectionNode } from 'graphql'
 import type { Selected } from '../database/select.ts'
 import { invalidInput } from './given.ts'
 import { readArguments } from './input.ts'
 import type { InputContext } from './input.ts'
-import { introspectionFields } from './introspection.ts'
 import type { Operation } from './operation.ts'
 
 /** The request whose selections are read. */
@@ -80,7 +81,7 @@ function merge (fields: FieldNode[], path: string): Map<string, MergedField> {
 function findField (
   name: string, type: GraphQLObjectType, { schema }: SelectionContext
 ): GraphQLField<unknown, unknown> | undefined {
-  const introspection = type === schema.getQueryType() ? introspectionFields : []
+  const introspection = type === schema.getQueryType() ? [SchemaMetaFieldDef, TypeMetaFieldDef] : []
   return type.getFields()[name] ?? introspection.find(field => field.name === name)
 }
 

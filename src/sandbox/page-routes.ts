@@ -9,7 +9,7 @@ const types: Record<string, string> = { '.html': 'text/html', '.css': 'text/css'
 
 /** The page loads only its own files, and no text can become HTML or a script. */
 const contentSecurityPolicy = [
-  'default-src \'none\'', 'script-src \'self\'', 'style-src \'self\'', 'connect-src \'self\'', 'frame-src \'self\'', 'img-src data:',
+  'default-src \'none\'', 'script-src \'self\'', 'style-src \'self\'', 'connect-src \'self\'', 'frame-src \'self\'', 'img-src \'self\'',
   'base-uri \'none\'', 'form-action \'none\'', 'frame-ancestors \'none\'', 'require-trusted-types-for \'script\''
 ].join('; ')
 
@@ -26,6 +26,8 @@ export function addPage (server: FastifyInstance, settings: SandboxSettings): vo
       })
       .send(readFileSync(`${folder}/${name}`)))
   }
+  // Browsers request it for each page.
+  server.get('/favicon.ico', (_request, reply) => reply.code(204).send())
   const { HASURA_GRAPHQL_ADMIN_SECRET: secret } = settings
   // The default is public. A secret of yours never leaves the process.
   const adminSecret = secret === developmentDefaults.HASURA_GRAPHQL_ADMIN_SECRET ? secret : null

@@ -9,6 +9,7 @@ t.test('the example pages of docs/mail.md in a browser', { skip: noBrowser }, as
   const { asAdmin, changeEmail, login, requestReset, signup } = clientsOf(hasuraUrl)
   const { mailTo, tokenTo } = inboxOf(hasuraUrl)
   const page = await openPage(t)
+  page.on('console', (message) => { if (message.type() === 'error') t.fail(message.text()) })
   const calls: string[] = []
   page.on('request', (request) => { if (request.method() === 'POST') calls.push(String(request.postData())) })
 

@@ -18,8 +18,12 @@ export function prepareAccount ({ client, asUser }) {
     login.password.value = 'admin-password-for-development'
   }
   const output = find('#account-output')
-  find('#logout').onclick = async () => run(output, async () => client.logout())
-  find('#logout-everywhere').onclick = async () => run(output, async () => client.logout(true))
+  const logOut = async everywhere => run(find('output', login), async () => {
+    find('#ended').textContent = 'You are signed out.'
+    await client.logout(everywhere)
+  })
+  find('#logout').onclick = async () => logOut(false)
+  find('#logout-everywhere').onclick = async () => logOut(true)
   find('#send-verification').onclick = async () => run(output, async () => {
     await asUser('mutation { SendVerification { ok } }')
     return 'The mail is in the inbox.'
@@ -34,6 +38,7 @@ export function prepareAccount ({ client, asUser }) {
   })
   onSubmit(find('#delete-account'), async ({ password }) => {
     await asUser('mutation ($password: String!) { DeleteAccount(password: $password) { ok } }', { password })
+    find('#ended').textContent = 'Your account is deleted. You are signed out.'
     client.forget()
   })
 }

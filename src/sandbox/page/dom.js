@@ -21,14 +21,18 @@ export async function run (output, action) {
   }
 }
 
-/** A button that is disabled while its action runs. */
+/** Runs an action, and ignores the button until it ends. A disabled button would lose the keyboard's focus. */
+async function runOnce (button, output, action) {
+  if (button.ariaDisabled === 'true') return
+  button.ariaDisabled = 'true'
+  await run(output, action)
+  button.ariaDisabled = null
+}
+
+/** A button that runs an action. */
 export function button (label, output, action, properties) {
   const element = make('button', { type: 'button', ...properties }, label)
-  element.onclick = async () => {
-    element.disabled = true
-    await run(output, action)
-    element.disabled = false
-  }
+  element.onclick = async () => runOnce(element, output, action)
   return element
 }
 
@@ -37,14 +41,25 @@ export function onSubmit (form, action) {
   form.onsubmit = async (event) => {
     event.preventDefault()
     const submitter = event.submitter ?? find('button', form)
-    submitter.disabled = true
-    await run(find('output', form), async () => {
+    await runOnce(submitter, find('output', form), async () => {
       const message = await action(Object.fromEntries(new FormData(form)), submitter.value)
       for (const input of form.querySelectorAll('[type=password]')) input.value = ''
       return message
     })
-    submitter.disabled = false
   }
+}
+
+const labelOf = control => control.ariaLabel ?? control.textContent
+
+/**
+ * Replaces the only child of an element. Equal content stays, so that no click is lost. The focus stays on the button
+ * with the same label.
+ */
+export function replace (element, child) {
+  if (element.firstElementChild?.isEqualNode(child)) return
+  const focused = element.contains(document.activeElement) ? labelOf(document.activeElement) : undefined
+  element.replaceChildren(child)
+  if (focused) [...element.querySelectorAll('button')].find(button => labelOf(button) === focused)?.focus()
 }
 
 export const formatTime = time => time ? new Date(time).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' }) : '–'
@@ -59,10 +74,11 @@ export function table (headings, rows) {
 /** Makes every `<button data-copy="#id">` copy the text of that element. */
 export function prepareCopying () {
   for (const copier of document.querySelectorAll('[data-copy]')) {
+    const label = copier.textContent
     copier.onclick = async () => {
       await navigator.clipboard.writeText(find(copier.dataset.copy).textContent)
       copier.textContent = 'Copied'
-      setTimeout(() => { copier.textContent = 'Copy' }, 2000)
+      setTimeout(() => { copier.textContent = label }, 2000)
     }
   }
 }

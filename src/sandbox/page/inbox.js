@@ -28,7 +28,7 @@ function showMail (client, { id, to, subject, text, html, date }) {
   // The answer has a policy of its own: no script, and nothing from elsewhere.
   const frame = make('iframe', { title: subject, sandbox: 'allow-popups allow-popups-to-escape-sandbox' })
   const mail = make('details', { className: 'mail' },
-    make('summary', {}, make('b', {}, subject), ' ', make('span', {}, `to ${to}`), ' ', make('time', { dateTime: date }, formatTime(date))),
+    make('summary', {}, make('b', {}, subject), make('small', {}, `to ${to}, `, make('time', { dateTime: date }, formatTime(date)))),
     make('p', { className: 'row' }, ...linksOf(text).map(link => linkTo(client, link))),
     html ? frame : make('pre', {}, text))
   mail.ontoggle = () => { frame.src ||= `/inbox/${id}` }

@@ -10,24 +10,27 @@ import { showUsers } from './users.js'
 
 const panels = [showAccount, showRows, showSessions, showUsers]
 const settings = await (await fetch('/page/settings.json')).json()
+const sessionEnded = 'You are signed out: your session has ended. Another tab or device can end it, a new password or email does, and so '
+  + 'does an administrator who disables you.'
 let shown = Promise.resolve()
-let wasSignedIn = false
 
 async function showAll () {
   const token = await client.accessToken()
   document.body.className = token ? 'signed-in' : 'signed-out'
   const claims = showToken(token)
-  // A session may end in another tab, or on another device.
-  if (wasSignedIn && !token) find('#ended').hidden = false
-  if (token) find('#ended').hidden = true
+  const ended = find('#ended')
+  if (!wasSignedIn && token) ended.textContent = sessionEnded
+  if (wasSignedIn || token) ended.hidden = Boolean(token)
   wasSignedIn = Boolean(token)
   await Promise.all(panels.map(async panel => panel({ ...context, claims })))
 }
 
 /** Shows the newest state, after everything that is being shown. */
 async function show () {
-  shown = shown.then(async () => run(find('#page-output'), showAll))
-  return shown
+  const newest = shown = shown.then(async () => run(find('#page-output'), showAll))
+  find('main').ariaBusy = 'true'
+  await newest
+  if (newest === shown) find('main').ariaBusy = 'false'
 }
 
 const client = createClient({ onChange: (change) => {
@@ -40,6 +43,8 @@ async function asUser (query, variables) {
   const isUser = token && claimsOf(token)['x-hasura-allowed-roles'].includes('user')
   return client.request(query, variables, isUser ? { 'x-hasura-role': 'user' } : {})
 }
+let wasSignedIn = client.session() !== null
+find('#ended').textContent = sessionEnded
 const context = { client, callers: createCallers(client, settings), asUser, show }
 
 prepareAccount(context)

@@ -1,5 +1,5 @@
 import { call } from './callers.js'
-import { find, make } from './dom.js'
+import { button, find } from './dom.js'
 
 const query = '{ user { id email } }'
 const shellQuote = text => `'${text.replaceAll('\'', '\'\\\'\'')}'`
@@ -10,12 +10,13 @@ function asCurl (headers) {
 }
 
 function asFetch (headers) {
-  const options = {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
-    body: JSON.stringify({ query })
-  }
-  return `const response = await fetch('${location.origin}/v1/graphql', ${JSON.stringify(options, null, 2)})\nconsole.log(await response.text())`
+  const all = JSON.stringify({ 'content-type': 'application/json', ...headers }, null, 4).replace('}', '  }')
+  return `const response = await fetch('${location.origin}/v1/graphql', {
+  method: 'POST',
+  headers: ${all},
+  body: JSON.stringify({ query: '${query}' })
+})
+console.log(await response.text())`
 }
 
 const explanations = {
@@ -30,7 +31,8 @@ const missing = {
 
 let caller = 'you'
 
-async function showRowsOf ({ callers }) {
+/** Sends the query as the chosen caller, and shows the answer. */
+export async function showRows ({ callers }) {
   const chosen = caller
   const headers = await callers[chosen]()
   if (chosen !== caller) return
@@ -40,22 +42,23 @@ async function showRowsOf ({ callers }) {
   if (!headers) return
   find('#curl').textContent = asCurl(headers)
   find('#fetch').textContent = asFetch(headers)
-  const { data, errors } = await call(headers, query)
+  const answer = find('#rows-answer')
+  const { data, errors } = await call(headers, query).catch((error) => {
+    // What it shows may be rows of another caller.
+    answer.textContent = ''
+    throw error
+  })
   // Another caller was chosen meanwhile.
   if (chosen !== caller) return
-  find('#rows-answer').textContent = JSON.stringify(errors ? { errors } : data, null, 2)
+  answer.textContent = JSON.stringify(errors ? { errors } : data, null, 2)
 }
 
 /** The buttons that choose the caller. */
 export function prepareRows (context) {
-  find('#callers').append(...Object.keys(explanations).map((name) => {
-    const button = make('button', { type: 'button', value: name }, `As ${name}`)
-    button.onclick = async () => {
-      caller = name
-      await showRowsOf(context)
-    }
-    return button
-  }))
+  const choose = async (name) => {
+    caller = name
+    await showRows(context)
+  }
+  const output = find('#rows-output')
+  find('#callers').append(...Object.keys(explanations).map(value => button(`As ${value}`, output, async () => choose(value), { value })))
 }
-
-export const showRows = showRowsOf

@@ -1,4 +1,4 @@
-import { button, find, formatTime, make, run, table } from './dom.js'
+import { button, find, formatTime, make, replace, run, table } from './dom.js'
 
 const query = `{
   user_session(order_by: { created_at: desc }, limit: 50) {
@@ -39,16 +39,15 @@ async function listSessions ({ client, asUser, claims, show }) {
   }
   const isAlive = session => !stateOf(session).startsWith('e')
   const others = sessions.filter(session => isAlive(session) && session.id !== ownId)
-  find('#sessions-list').replaceChildren(table(['Device', 'Started', 'Refreshed', 'State', ''], sessions.map(session => [
+  replace(find('#sessions-list'), table(['Device', 'Started', 'Refreshed', 'State', ''], sessions.map(session => [
     [make('span', { title: session.user_agent ?? '' }, deviceOf(session.user_agent)), ...session.id === ownId ? [' ', make('b', { className: 'badge' }, 'this one')] : []],
     formatTime(session.created_at),
     formatTime(session.refreshed_at),
     stateOf(session),
     isAlive(session)
-      ? [button('End', output, async () => end([session]), { ariaLabel: `End ${deviceOf(session.user_agent)}` })]
+      ? [button('End', output, async () => end([session]), { value: session.id, ariaLabel: `End ${deviceOf(session.user_agent)}, ${formatTime(session.created_at)}` })]
       : []
   ])))
-  find('#end-others').replaceChildren(...others.length > 0
-    ? [button(`End all others (${others.length})`, output, async () => end(others))]
-    : [])
+  const value = others.map(({ id }) => id).join()
+  replace(find('#end-others'), button(`End all others (${others.length})`, output, async () => end(others), { value, hidden: !value }))
 }

@@ -34,7 +34,8 @@ function countDown ({ iat, exp }) {
   const endsAt = Date.now() / 1000 + exp - iat
   const tick = () => {
     const seconds = Math.max(0, Math.ceil(endsAt - Date.now() / 1000))
-    find('#countdown').textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
+    const left = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
+    find('#countdown').textContent = seconds > 0 ? `Expires in ${left}, and is refreshed before that.` : 'Expired. The page tries to refresh it every 10 seconds.'
     find('#lifetime').value = seconds / (exp - iat)
   }
   tick()

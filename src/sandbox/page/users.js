@@ -1,4 +1,4 @@
-import { button, find, formatTime, make, table } from './dom.js'
+import { button, find, formatTime, make, replace, table } from './dom.js'
 
 const query = `{
   user(order_by: { id: desc }, limit: 50) {
@@ -34,7 +34,7 @@ export async function showUsers ({ callers, show }) {
     'mutation ($id: Int!, $at: timestamptz) { update_user_by_pk(pk_columns: { id: $id }, _set: { disabled_at: $at }) { id } }',
     { id, at: disabledAt }, { ariaLabel: `${label} ${email}` })
 
-  find('#users-list').replaceChildren(table(['Id', 'Email', 'Roles', 'Last login', ''], users.map(user => [
+  replace(find('#users-list'), table(['Id', 'Email', 'Roles', 'Last login', ''], users.map(user => [
     String(user.id),
     [user.email, ...user.email_verified_at ? [' ', make('b', { className: 'badge' }, 'verified')] : [],
       ...user.disabled_at ? [' ', make('b', { className: 'badge bad' }, 'disabled')] : []],

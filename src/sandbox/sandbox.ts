@@ -8,8 +8,8 @@ import { addMailPages } from './mail-pages.ts'
 import { addPage } from './page-routes.ts'
 import { portOf, settingsOf } from './settings.ts'
 import type { SandboxSettings } from './settings.ts'
-import { closerOf, listen, startHasura } from './start-hasura.ts'
-import type { Opened, RunningHasura } from './start-hasura.ts'
+import { listen, startHasura } from './start-hasura.ts'
+import type { RunningHasura } from './start-hasura.ts'
 
 export interface Sandbox extends RunningHasura {
   /** Base URL of the service. */
@@ -34,32 +34,30 @@ export async function startSandbox (
 ): Promise<Sandbox> {
   const settings = settingsOf(env)
   const port = portOf(settings, 'PORT')
-  // Each side needs the URL of the other. Hasura needs the service's at its first action.
-  const variables = { ...settings, ACTION_BASE_URL: '' }
   const { TOKEN_SECRET: tokenSecret, SMTP_URL: smtpUrl } = settings
   const isMailOn = tokenSecret !== undefined
-  const opened: Opened = []
-  const close = closerOf(opened)
+  const service = Fastify(serverOptions())
+  // Each side needs the URL of the other. Hasura needs the service's at its first action.
+  let serviceUrl = ''
   try {
     const catcher = isMailOn && smtpUrl === undefined ? await catchMail(log) : undefined
-    if (catcher !== undefined) opened.push(catcher.close)
+    if (catcher !== undefined) service.addHook('onClose', catcher.close)
     const extend = (server: FastifyInstance): void => {
       addPage(server, settings)
       addMailPages(server, catcher?.inbox)
     }
-    const running = await startHasura({ settings, variables, hasura, log, extend })
-    opened.push(running.close)
+    const running = await startHasura({ settings, serviceUrl: () => serviceUrl, hasura, log, extend })
+    service.addHook('onClose', running.close)
     const { hasuraUrl } = running
-    const service = Fastify(serverOptions())
-    opened.push(async () => service.close())
     const mail = { SMTP_URL: catcher?.url, MAIL_FROM: 'sandbox@example.com', APP_URL: hasuraUrl }
     await service.register(app, {
       env: { ...isMailOn && mail, ...settings, HASURA_GRAPHQL_ENDPOINT: hasuraUrl, HOST: '127.0.0.1' }
     })
-    const serviceUrl = variables.ACTION_BASE_URL = await listen(service, 'PORT', port)
-    return { ...running, serviceUrl, settings, inboxUrl: catcher && `${hasuraUrl}/inbox.json`, close }
+    serviceUrl = await listen(service, 'PORT', port)
+    const inboxUrl = catcher && `${hasuraUrl}/inbox.json`
+    return { ...running, serviceUrl, settings, inboxUrl, close: async () => service.close() }
   } catch (error) {
-    await close()
+    await service.close()
     throw error
   }
 }

@@ -7,7 +7,7 @@ import type { Log } from './database/migrations.ts'
 import { checkPermissions } from './database/where.ts'
 import { createCallAction } from './graphql/action.ts'
 import { createExecute } from './graphql/execute.ts'
-import { createGraphqlServer } from './graphql/graphql-server.ts'
+import { addGraphql, createServer } from './graphql/graphql-server.ts'
 import { addMetadataApi } from './metadata-api.ts'
 import { loadMetadata } from './metadata/metadata.ts'
 import type { Action } from './metadata/metadata.ts'
@@ -17,8 +17,8 @@ import type { SandboxSettings } from './settings.ts'
 
 interface HasuraOptions {
   settings: SandboxSettings
-  /** The environment of Hasura. It may change until the first action is called. */
-  variables: Environment
+  /** Returns the base URL of the service when the first action is called. */
+  serviceUrl?: () => string
   /** The folder of the CLI project to serve. */
   hasura: string
   log: Log
@@ -32,16 +32,6 @@ export interface RunningHasura {
   /** The database, without its password. */
   database: string
   close: () => Promise<void>
-}
-
-/** How to close each thing that is open. */
-export type Opened = Array<() => Promise<unknown>>
-
-/** Returns a function that closes what is open by then, the newest first. */
-export function closerOf (opened: Opened): () => Promise<void> {
-  return async () => {
-    for (const close of opened.splice(0).reverse()) await close()
-  }
 }
 
 /**
@@ -58,14 +48,12 @@ export async function listen (server: FastifyInstance, variable: 'PORT' | 'SANDB
   }
 }
 
-/** Adds the variables that the actions of this service use, whose names a project may choose. */
-function withOwnNames (actions: Action[], variables: Environment, settings: Environment): Environment {
+/** The environment of Hasura. A project may choose the names of the variables that the actions of this service use. */
+function environmentOf (actions: Action[], settings: Environment, serviceUrl: string): Environment {
   const { handler = '', headers = [] } = actions.find(({ name }) => name === 'Login')?.definition ?? {}
   const [, url = 'ACTION_BASE_URL'] = /^\{\{(\w+)\}\}/.exec(handler) ?? []
   const secret = headers.find(({ name }) => name === 'x-hasura-action-secret')?.value_from_env ?? 'ACTION_SECRET'
-  // A getter, because the URL changes until the first action is called.
-  const own = { ACTION_BASE_URL: settings['ACTION_BASE_URL'] ?? '', [secret]: settings['ACTION_SECRET'] }
-  return { ...own, ...settings, get [url] () { return variables['ACTION_BASE_URL'] } }
+  return { ACTION_BASE_URL: '', [secret]: settings['ACTION_SECRET'], ...settings, [url]: serviceUrl }
 }
 
 /**
@@ -73,40 +61,36 @@ function withOwnNames (actions: Action[], variables: Environment, settings: Envi
  *
  * @throws Error that names the setting, port, folder or key of the metadata that prevents it
  */
-export async function startHasura (options: HasuraOptions): Promise<RunningHasura> {
-  const { settings, variables, hasura, log, extend } = options
+export async function startHasura (
+  { settings, serviceUrl = () => '', hasura, log, extend }: HasuraOptions
+): Promise<RunningHasura> {
   const port = portOf(settings, 'SANDBOX_PORT')
-  const opened: Opened = []
-  const close = closerOf(opened)
+  const server = createServer(settings.HASURA_GRAPHQL_CORS_DOMAIN)
   try {
     const skipped = settings['SANDBOX_PROJECT'] === undefined ? undefined : []
     const metadata = loadMetadata(projectFolders(hasura).metadata, skipped)
     if (skipped?.length) log(`The sandbox skips what it does not know: ${skipped.join(', ')}`)
-    const { authenticate, close: endPolling } = createAuthenticate({
+    const { authenticate, close } = createAuthenticate({
       adminSecret: settings.HASURA_GRAPHQL_ADMIN_SECRET,
       jwtSecret: settings.HASURA_GRAPHQL_JWT_SECRET,
       unauthorizedRole: settings.HASURA_GRAPHQL_UNAUTHORIZED_ROLE,
       report: log
     })
-    opened.push(async () => { endPolling() })
-    const database = await openDatabase(settings, hasura, log)
-    opened.push(database.close)
-    const tables = await readCatalogue(database, metadata)
+    server.addHook('onClose', close)
+    const db = await openDatabase(settings, hasura, log)
+    server.addHook('onClose', db.close)
+    const tables = await readCatalogue(db, metadata)
     checkPermissions(tables)
-    const callAction = createCallAction(metadata.actions, withOwnNames(metadata.actions, variables, settings))
-    const server = createGraphqlServer({
-      authenticate,
-      execute: createExecute({ db: database, tables, metadata, callAction }),
-      corsDomain: settings.HASURA_GRAPHQL_CORS_DOMAIN,
-      isDevMode: settings['HASURA_GRAPHQL_DEV_MODE'] === 'true',
-      report: (error) => { log(String(error)) }
-    })
-    opened.push(async () => server.close())
-    addMetadataApi(server, authenticate, metadata.exported)
+    const { actions, exported } = metadata
+    const callAction = createCallAction(actions, () => environmentOf(actions, settings, serviceUrl()))
+    const execute = createExecute({ db, tables, metadata, callAction })
+    addGraphql(server, { authenticate, execute, isDevMode: settings['HASURA_GRAPHQL_DEV_MODE'] === 'true', log })
+    addMetadataApi(server, authenticate, exported)
     extend?.(server)
-    return { hasuraUrl: await listen(server, 'SANDBOX_PORT', port), database: database.description, close }
+    const hasuraUrl = await listen(server, 'SANDBOX_PORT', port)
+    return { hasuraUrl, database: db.description, close: async () => server.close() }
   } catch (error) {
-    await close()
+    await server.close()
     throw error
   }
 }

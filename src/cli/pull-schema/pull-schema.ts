@@ -7,11 +7,7 @@ async function pull (): Promise<string> {
   const { HASURA_GRAPHQL_ENDPOINT: endpoint, HASURA_GRAPHQL_ADMIN_SECRET: adminSecret = '' } = process.env
   if (endpoint) return introspect(endpoint, adminSecret)
   const settings = settingsOf({ SANDBOX_DATA_DIR: 'memory://', SANDBOX_PORT: '0' })
-  // No action is called.
-  const variables = { ...settings, ACTION_BASE_URL: '' }
-  const { hasuraUrl, close } = await startHasura({
-    settings, variables, hasura: 'hasura', log: (line) => { console.log(line) }
-  })
+  const { hasuraUrl, close } = await startHasura({ settings, hasura: 'hasura', log: (line) => { console.log(line) } })
   try {
     return await introspect(hasuraUrl, settings.HASURA_GRAPHQL_ADMIN_SECRET)
   } finally {

@@ -86,14 +86,15 @@ async function post (
 /**
  * Returns a function that calls webhooks as Hasura does.
  *
+ * @param environment - returns Hasura's variables, which may change until the first call
  * @throws Error that names an environment variable that an action needs
  */
-export function createCallAction (actions: Action[], variables: Environment): CallAction {
-  // A missing variable fails the start. The values may change until the first call.
-  for (const action of actions) resolveTarget(action, variables)
+export function createCallAction (actions: Action[], environment: () => Environment): CallAction {
+  // A missing variable fails the start.
+  for (const action of actions) resolveTarget(action, environment())
 
   return async (action, input, { session, headers: clientHeaders, query, cookies }) => {
-    const { url, headers } = resolveTarget(action, variables)
+    const { url, headers } = resolveTarget(action, environment())
     const { handler, headers: configured, timeout } = action.definition
     const { name } = action
     const payload = { action: { name }, input, session_variables: session.variables, request_query: query }

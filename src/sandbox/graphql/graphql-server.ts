@@ -2,22 +2,50 @@ import cors from '@fastify/cors'
 import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import type { Authenticate, Session } from '../auth/authenticate.ts'
-import { HasuraFault } from '../fault.ts'
-import { writeJson } from '../json.ts'
+import { HasuraFault, parseFailed, requireType } from '../fault.ts'
+import { parseJson, writeJson } from '../json.ts'
+import type { Json } from '../json.ts'
 import type { Execute, GraphqlRequest } from './execute.ts'
 import { renderGraphiql } from './graphiql.ts'
-import { readRequestBody } from './request-body.ts'
-import type { Client } from './root-field.ts'
 
-export interface GraphqlServerOptions {
-  authenticate: Authenticate
-  execute: Execute
-  /** The origins that web pages may have, as in Hasura's HASURA_GRAPHQL_CORS_DOMAIN: `*` or a comma-separated list. */
-  corsDomain: string
-  /** Whether everybody, and not only the administrator, sees the details of errors. */
-  isDevMode: boolean
-  /** Receives errors that are bugs of the sandbox. */
-  report: (error: unknown) => void
+const json = 'application/json; charset=utf-8'
+
+function readJson (body: string): unknown {
+  try {
+    return parseJson(body)
+  } catch (error) {
+    const [, position = 0] = /at position (\d+)$/.exec((error as Error).message) ?? []
+    const rest = body.slice(Number(position)).trim()
+    const found = rest === '' ? 'end-of-input' : JSON.stringify(rest.slice(0, 15))
+    throw new HasuraFault('invalid-json', `Unexpected ${found}, expecting JSON value`)
+  }
+}
+
+function readOne (value: unknown, path: string): GraphqlRequest {
+  const parser = 'Hasura.GraphQL.Transport.HTTP.Protocol.GQLReq(GQLReq)'
+  requireType(value, 'Object', parser, path)
+  const { query, variables, operationName } = value as Json
+  if (query === undefined) throw parseFailed(`parsing ${parser} failed, key "query" not found`, path)
+  requireType(query, 'String', 'Text', `${path}.query`)
+  requireType(variables ?? {}, 'Object', 'HashMap', `${path}.variables`)
+  requireType(operationName ?? '', 'String', 'Text', `${path}.operationName`)
+  return {
+    query: query as string,
+    variables: (variables ?? {}) as Json,
+    operationName: (operationName ?? null) as string | null
+  }
+}
+
+/**
+ * Reads the body of a request to the GraphQL API.
+ *
+ * @returns one request, or an array of them
+ * @throws HasuraFault if it is not JSON, or not a request
+ */
+function readRequestBody (body: string): GraphqlRequest | GraphqlRequest[] {
+  const value = readJson(body)
+  if (!Array.isArray(value)) return readOne(value, '$')
+  return value.map((item, index) => readOne(item, `$[${index}]`))
 }
 
 /** Reads Hasura's list of origins, in which `*.` stands for one subdomain. */
@@ -28,10 +56,12 @@ function readOrigins (domains: string): true | RegExp[] {
   return origins.map(origin => new RegExp(`^${origin.split('*.').map(escape).join('[^./:]+\\.')}$`))
 }
 
-/** Makes Hasura's HTTP API: `/v1/graphql`, `/healthz` and `/v1/version`; in a browser, GraphiQL at `/graphiql`. */
-export function createGraphqlServer (
-  { authenticate, execute, corsDomain, isDevMode, report }: GraphqlServerOptions
-): FastifyInstance {
+/**
+ * Makes an HTTP server like Hasura's, with `/healthz` and `/v1/version`.
+ *
+ * @param corsDomain - the origins of web pages, as in HASURA_GRAPHQL_CORS_DOMAIN: `*` or a comma-separated list
+ */
+export function createServer (corsDomain: string): FastifyInstance {
   const server = Fastify({ bodyLimit: 67_108_864, forceCloseConnections: true })
   server.register(cors, {
     origin: readOrigins(corsDomain),
@@ -42,46 +72,45 @@ export function createGraphqlServer (
   })
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => { done(null, body) })
-
-  const faultOf = (error: unknown, session: Session | undefined): unknown => {
-    if (error instanceof HasuraFault) return isDevMode || session?.role === 'admin' ? error.toAdmin() : error
-    report(error)
-    return new HasuraFault('unexpected', 'internal error')
-  }
-  const errorsOf = (error: unknown, session?: Session): string => writeJson({ errors: [faultOf(error, session)] })
-  const answerOne = async (request: GraphqlRequest, client: Client): Promise<string> => (
-    execute(request, client).then(data => `{"data":${data}}`, (error: unknown) => errorsOf(error, client.session))
-  )
-  const answer = async (body: string, client: Client): Promise<string> => {
-    const request = readRequestBody(body)
-    if (!Array.isArray(request)) return answerOne(request, client)
-    const answers: string[] = []
-    for (const item of request) answers.push(await answerOne(item, client))
-    return `[${answers.join()}]`
-  }
-
-  // The status is always 200: Hasura reports GraphQL errors only in the body.
-  server.post<{ Body?: string }>('/v1/graphql', async ({ headers, body = '' }, reply) => {
-    const cookies: string[] = []
-    let session: Session | undefined
-    let json: string
-    try {
-      session = await authenticate(headers)
-      json = await answer(body, { session, headers, cookies })
-    } catch (error) {
-      json = errorsOf(error, session)
-    }
-    if (cookies.length > 0) reply.header('set-cookie', cookies)
-    return reply.type('application/json; charset=utf-8').send(json)
-  })
-  server.setErrorHandler<Error>((error, _request, reply) => (
-    reply.code(200).send({ errors: [new HasuraFault('bad-request', error.message)] })
-  ))
   server.get('/healthz', () => 'OK')
   server.get('/v1/version', () => ({ version: 'v2.51.0-sandbox' }))
-  server.get('/graphiql', async (_request, reply) => reply.type('text/html; charset=utf-8').send(await renderGraphiql(execute)))
   server.setNotFoundHandler((_request, reply) => (
     reply.code(404).send({ path: '$', error: 'resource does not exist', code: 'not-found' })
   ))
   return server
+}
+
+export interface GraphqlOptions {
+  authenticate: Authenticate
+  execute: Execute
+  /** Whether everybody, and not only the administrator, sees the details of errors. */
+  isDevMode: boolean
+  /** Receives errors that are bugs of the sandbox. */
+  log: (line: string) => void
+}
+
+/** Adds `/v1/graphql`, and GraphiQL for the browser. The status is always 200: Hasura reports errors in the body. */
+export function addGraphql (server: FastifyInstance, { authenticate, execute, isDevMode, log }: GraphqlOptions): void {
+  const errorsOf = (error: unknown, session?: Session): string => {
+    const fault = error instanceof HasuraFault ? error : new HasuraFault('unexpected', 'internal error')
+    if (fault !== error) log(String(error))
+    return writeJson({ errors: [isDevMode || session?.role === 'admin' ? fault.toAdmin() : fault] })
+  }
+  server.post<{ Body?: string }>('/v1/graphql', async ({ headers, body = '' }, reply) => {
+    const session = await authenticate(headers)
+    const requests = readRequestBody(body)
+    const cookies: string[] = []
+    const answers: string[] = []
+    for (const request of [requests].flat()) {
+      answers.push(await execute(request, { session, headers, cookies })
+        .then(data => `{"data":${data}}`, (error: unknown) => errorsOf(error, session)))
+    }
+    if (cookies.length > 0) reply.header('set-cookie', cookies)
+    return reply.type(json).send(Array.isArray(requests) ? `[${answers.join()}]` : answers.join())
+  })
+  server.setErrorHandler<Error & { code?: string }>((error, _request, reply) => {
+    const isMisuse = error.code?.startsWith('FST_')
+    return reply.code(200).type(json).send(errorsOf(isMisuse ? new HasuraFault('bad-request', error.message) : error))
+  })
+  server.get('/graphiql', async (_request, reply) => reply.type('text/html; charset=utf-8').send(await renderGraphiql(execute)))
 }

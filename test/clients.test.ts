@@ -1,6 +1,7 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import t from 'tap'
@@ -9,6 +10,7 @@ import { sandbox } from './support/sandbox.ts'
 import { follow } from './support/scratch.ts'
 import { serverOf, settings } from './support/service.ts'
 import { clientsOf, password, tokenSecret } from './support/sessions.ts'
+import { subscriptionServer } from './support/subscriptions.ts'
 
 const run = promisify(execFile)
 const page = readFileSync('docs/clients.md', 'utf8')
@@ -19,7 +21,7 @@ const compilerOptions = {
 }
 
 /** The examples of the page in a folder in which the project's packages are found. */
-async function examples (t: Test, hasuraUrl: string): Promise<string> {
+function write (t: Test, hasuraUrl: string): string {
   mkdirSync('build', { recursive: true })
   const folder = mkdtempSync(resolve('build/clients-'))
   t.teardown(() => { rmSync(folder, { recursive: true }) })
@@ -27,10 +29,14 @@ async function examples (t: Test, hasuraUrl: string): Promise<string> {
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['typed.ts'] }))
   const commands = follow(t, folder, page.replaceAll('http://127.0.0.1:8080', hasuraUrl))
   t.strictSame(commands, ['npx graphql-codegen\n'])
+  return folder
+}
+
+/** Generates and compiles what the typed example needs. */
+async function compile (folder: string): Promise<void> {
   const bin = (name: string): string => resolve('node_modules/.bin', name)
   await run(bin('graphql-codegen'), { cwd: folder, env: { ...process.env, ...settings } })
   await run(bin('tsc'), [], { cwd: folder })
-  return folder
 }
 
 /** Forwards requests to Hasura, and spoils the first access token. `seen` lists what they call with which token. */
@@ -58,6 +64,15 @@ async function spoilingProxy (t: Test, hasuraUrl: string) {
   return { endpoint: `${url}/v1/graphql`, seen }
 }
 
+/** What each driver starts with. */
+const prelude = (endpoint: string, email: string): string => `const values = new Map()
+  const storage = {
+    getItem: (key) => values.get(key) ?? null, setItem: (key, value) => values.set(key, value), removeItem: (key) => values.delete(key)
+  }
+  const options = { endpoint: ${JSON.stringify(endpoint)}, storage }
+  const [email, password] = ${JSON.stringify([email, password])}
+`
+
 const drivers = {
   'plain fetch': `import { createClient } from './client.js'
     const client = createClient(options)
@@ -74,40 +89,124 @@ const drivers = {
     print(await client.ownEmail())`
 }
 
-t.test('each example of docs/clients.md refreshes a token that Hasura refuses, and repeats the request', async (t) => {
-  const { hasuraUrl } = await sandbox(t, { env: tokenSecret })
-  const folder = await examples(t, hasuraUrl)
-  for (const [name, driver] of Object.entries(drivers)) {
-    const { endpoint, seen } = await spoilingProxy(t, hasuraUrl)
-    const email = `${name.replaceAll(' ', '-').toLowerCase()}@test.com`
-    const file = join(folder, `${name}.js`)
-    writeFileSync(file, `const values = new Map()
-      const storage = {
-        getItem: (key) => values.get(key) ?? null, setItem: (key, value) => values.set(key, value), removeItem: (key) => values.delete(key)
+/**
+ * A process that signs up and subscribes to its own row with the example. It takes its access token for valid for an
+ * hour, and does not wait before it connects again.
+ */
+function subscribe (t: Test, hasuraUrl: string, url: string, email: string) {
+  const { asAdmin } = clientsOf(hasuraUrl)
+  const file = join(write(t, hasuraUrl), 'subscriber.js')
+  writeFileSync(file, `import { createInterface } from 'node:readline'
+    import WebSocket from 'ws'
+    import { createSubscriptions } from './subscriptions.js'
+    ${prelude(`${hasuraUrl}/v1/graphql`, email)}
+    const send = globalThis.fetch
+    globalThis.fetch = async (...request) => {
+      const body = await (await send(...request)).text()
+      return new Response(body.replace(/"expires_in":\\d+/, '"expires_in":3600'))
+    }
+    // Node.js 20 has none.
+    globalThis.WebSocket = WebSocket
+    Math.random = () => 0
+    const { session, socket } = createSubscriptions({ ...options, url: ${JSON.stringify(url)} })
+    await session.signup(email, password)
+    const next = ({ data }) => console.log(data.user[0].email_verified_at)
+    const error = () => console.log('ended')
+    socket.subscribe({ query: 'subscription { user { email_verified_at } }' }, { next, error, complete: () => {} })
+    for await (const name of createInterface({ input: process.stdin })) await session[name]()`)
+  const child = spawn(process.execPath, [file], { stdio: ['pipe', 'pipe', 'inherit'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  const lines: AsyncIterator<string, undefined> = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  return {
+    command: (name: 'refresh' | 'logout') => { child.stdin.write(`${name}\n`) },
+    /** Reads what the process prints until it prints this line. */
+    until: async (expected: string) => {
+      for (;;) {
+        const { value, done } = await lines.next()
+        if (done === true) throw new Error(`the process ended before it printed ${expected}`)
+        if (value === expected) return
       }
-      const options = { endpoint: ${JSON.stringify(endpoint)}, storage }
-      const [email, password] = ${JSON.stringify([email, password])}
-      const print = (text) => { process.stdout.write(text, () => process.exit()) }
-      ${driver}`)
-    t.equal((await run(process.execPath, [file])).stdout, email, name)
-    t.strictSame(seen, ['Signup', 'user with a bad token', 'Refresh', 'user with a good token'], name)
+    },
+    /** Changes the row to which the process subscribes. */
+    verifyAt: async (time: string) => asAdmin(
+      `mutation ($e: String!, $t: timestamptz!) {
+        update_user(where: { email: { _eq: $e } }, _set: { email_verified_at: $t }) { affected_rows }
+      }`,
+      { e: email, t: time }
+    )
   }
+}
+
+const times = ['2026-01-01T00:00:00+00:00', '2026-01-02T00:00:00+00:00', '2026-01-03T00:00:00+00:00'] as const
+
+t.test('the examples of docs/clients.md', async (t) => {
+  const { hasuraUrl } = await sandbox(t, { env: tokenSecret })
+
+  t.test('each of them refreshes a token that Hasura refuses, and repeats the request', async (t) => {
+    const folder = write(t, hasuraUrl)
+    await compile(folder)
+    for (const [name, driver] of Object.entries(drivers)) {
+      const { endpoint, seen } = await spoilingProxy(t, hasuraUrl)
+      const email = `${name.replaceAll(' ', '-').toLowerCase()}@test.com`
+      const file = join(folder, `${name}.js`)
+      writeFileSync(file, `${prelude(endpoint, email)}
+        const print = (text) => { process.stdout.write(text, () => process.exit()) }
+        ${driver}`)
+      t.equal((await run(process.execPath, [file])).stdout, email, name)
+      t.strictSame(seen, ['Signup', 'user with a bad token', 'Refresh', 'user with a good token'], name)
+    }
+  })
+
+  t.test('a subscription continues over a refresh and loses nothing, and the log-out closes it', async (t) => {
+    const server = await subscriptionServer(t, hasuraUrl)
+    const { command, until, verifyAt } = subscribe(t, hasuraUrl, server.url, 'live@test.com')
+    await until('null')
+    await verifyAt(times[0])
+    await until(times[0])
+
+    // The row changes while there is no connection.
+    server.beforeInit = async () => { await verifyAt(times[1]) }
+    command('refresh')
+    await until(times[1])
+    await server.until('closed with 4499')
+    t.not(server.tokens[0], server.tokens[1])
+    await verifyAt(times[2])
+    await until(times[2])
+
+    command('logout')
+    await until('ended')
+    await server.until('closed with 4499', 2)
+    t.strictSame(server.events.toSorted(), ['accepted', 'accepted', 'closed with 4499', 'closed with 4499'])
+  })
+})
+
+t.test('with access tokens of one second', async (t) => {
+  const { hasuraUrl } = await sandbox(t, { env: { ...tokenSecret, ACCESS_TOKEN_TTL_SECONDS: '1' } })
+
+  t.test('a subscription continues when its token expires, and when Hasura refuses the token of the next connection', async (t) => {
+    const server = await subscriptionServer(t, hasuraUrl)
+    const { until, verifyAt } = subscribe(t, hasuraUrl, server.url, 'asleep@test.com')
+    await until('null')
+    await server.until('expired')
+    await verifyAt(times[0])
+    await until(times[0])
+    t.match(server.events.join(), /accepted,expired,closed with 1006,(?:.*,)?refused,(?:.*,)?accepted/)
+  })
+
+  t.test('a stale access token breaks Login, and one request signs up and logs in', async (t) => {
+    const { graphql, call, login } = clientsOf(hasuraUrl)
+    const [, both = ''] = /^```graphql\n(mutation \(\$email[^]*?)^```$/m.exec(page) ?? []
+    const variables = { email: 'both@test.com', password }
+    const { data } = await graphql(both, variables)
+    t.match(data, { Signup: { id: Number }, Login: { token: /^eyJ/, expires_in: 1, refresh_token: /^A/ } })
+    const { token } = data?.['Login'] as { token: string }
+    while (await call('{ user { id } }', {}, { token }) !== 'invalid-jwt');
+    t.equal(await login('both@test.com', { token }), 'invalid-jwt')
+    t.match(await login('both@test.com'), { token: /^eyJ/ })
+    t.match(await graphql(both, variables), { errors: [{ extensions: { code: 'constraint-violation' } }] })
+  })
 })
 
 t.test('the plain client of docs/clients.md is the one of the sandbox\'s page, byte for byte', async (t) => {
   t.ok(page.includes(`\`client.js\`:\n\n\`\`\`js\n${readFileSync('src/sandbox/page/client.js', 'utf8')}\`\`\`\n`))
-})
-
-t.test('a stale access token breaks Login, and one request signs up and logs in', async (t) => {
-  const { hasuraUrl } = await sandbox(t, { env: { ...tokenSecret, ACCESS_TOKEN_TTL_SECONDS: '1' } })
-  const { graphql, call, login } = clientsOf(hasuraUrl)
-  const [, both = ''] = /^```graphql\n(mutation \(\$email[^]*?)^```$/m.exec(page) ?? []
-  const variables = { email: 'both@test.com', password }
-  const { data } = await graphql(both, variables)
-  t.match(data, { Signup: { id: Number }, Login: { token: /^eyJ/, expires_in: 1, refresh_token: /^A/ } })
-  const { token } = data?.['Login'] as { token: string }
-  while (await call('{ user { id } }', {}, { token }) !== 'invalid-jwt');
-  t.equal(await login('both@test.com', { token }), 'invalid-jwt')
-  t.match(await login('both@test.com'), { token: /^eyJ/ })
-  t.match(await graphql(both, variables), { errors: [{ extensions: { code: 'constraint-violation' } }] })
 })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Page } from 'playwright-core'
-import { noBrowser, openPage } from './support/browser.ts'
+import { openPage, skipBrowser } from './support/browser.ts'
 import { sandbox } from './support/sandbox.ts'
 import { tokenSecret } from './support/sessions.ts'
 
@@ -20,7 +20,7 @@ async function execute (page: Page): Promise<string> {
   }
 }
 
-t.test('GraphiQL signs up, logs in and reads the own row, and forgets the header when it is reloaded', { skip: noBrowser }, async (t) => {
+t.test('GraphiQL signs up, logs in and reads the own row, and forgets the header when it is reloaded', { skip: skipBrowser }, async (t) => {
   const { hasuraUrl, graphql } = await sandbox(t, { env: tokenSecret })
   const page = await openPage(t)
   page.setDefaultTimeout(0)

@@ -3,7 +3,7 @@ import { formatDuration, requireMail } from '../../src/mail/mail.ts'
 import type { Mail } from '../../src/mail/mail.ts'
 import { maxLengthForLookups } from '../../src/mail/mail-queue.ts'
 import { mailNames } from '../../src/mail/templates.ts'
-import { noBrowser, openPage } from '../support/browser.ts'
+import { openPage, skipBrowser } from '../support/browser.ts'
 import { failure, service } from '../support/service.ts'
 import { faultySmtpServer, holdTimeouts, smtpServer, until } from '../support/smtp-servers.ts'
 
@@ -203,7 +203,7 @@ t.test('durations are written in the largest unit that fits', async (t) => {
   for (const [seconds, text] of table) t.equal(formatDuration(seconds), text)
 })
 
-t.test('every mail fits a narrow and a wide window, and loads nothing', { skip: noBrowser }, async (t) => {
+t.test('every mail fits a narrow and a wide window, and loads nothing', { skip: skipBrowser }, async (t) => {
   const { settings, next } = await smtpServer(t)
   const { fastify } = await service(t, settings)
   const page = await openPage(t)

@@ -1,10 +1,10 @@
 import t from 'tap'
-import { noBrowser, openPage } from '../support/browser.ts'
+import { openPage, skipBrowser } from '../support/browser.ts'
 import { inboxOf, subjects } from '../support/mail.ts'
 import { sandbox } from '../support/sandbox.ts'
 import { clientsOf, password, tokenSecret, tokensOf } from '../support/sessions.ts'
 
-t.test('the example pages of docs/mail.md in a browser', { skip: noBrowser }, async (t) => {
+t.test('the example pages of docs/mail.md in a browser', { skip: skipBrowser }, async (t) => {
   const { hasuraUrl } = await sandbox(t, { env: tokenSecret })
   const { asAdmin, changeEmail, login, requestReset, signup } = clientsOf(hasuraUrl)
   const { mailTo, tokenTo } = inboxOf(hasuraUrl)

@@ -5,7 +5,7 @@ import { decodeJwt, SignJWT } from 'jose'
 import type { Browser, Locator, Page, Route } from 'playwright-core'
 import t from 'tap'
 import type { Test } from 'tap'
-import { noBrowser, openBrowser } from '../support/browser.ts'
+import { noBrowser, openBrowser, skipBrowser } from '../support/browser.ts'
 import { sandbox } from '../support/sandbox.ts'
 import { settings } from '../support/service.ts'
 import { password, tokenSecret } from '../support/sessions.ts'
@@ -73,6 +73,8 @@ async function nextToken (page: Page, token: string): Promise<string> {
   return tokenOf(page)
 }
 
+const slow = { skip: skipBrowser }
+
 t.test('the page at /', { skip: noBrowser }, async (t) => {
   const { hasuraUrl, browser, device } = await start(t)
 
@@ -97,7 +99,7 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     await page.getByRole('button', { name: 'Log in' }).waitFor()
   })
 
-  t.test('a Hasura that does not answer is named, and rows of another caller do not stay', async (t) => {
+  t.test('a Hasura that does not answer is named, and rows of another caller do not stay', slow, async (t) => {
     const page = await device(t)
     await press(page.getByRole('button', { name: 'As administrator' }))
     await page.locator('#rows-answer').getByText('admin@site.com').waitFor()
@@ -107,7 +109,7 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     t.equal(await page.locator('#rows-answer').textContent(), '')
   })
 
-  t.test('the keyboard is enough to log in, and an error says why not', async (t) => {
+  t.test('the keyboard is enough to log in, and an error says why not', slow, async (t) => {
     const page = await device(t)
     await page.locator('#login').getByLabel('Email').focus()
     await page.keyboard.type('admin@site.com')
@@ -148,7 +150,7 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     return { first, second, token, held, nextArrival: async () => once(arrivals, 'refresh') }
   }
 
-  t.test('two tabs that refresh at once send one request and show the same token', async (t) => {
+  t.test('two tabs that refresh at once send one request and show the same token', slow, async (t) => {
     const { first, second, token, held } = await openTwoTabs(t, 'tabs@test.com')
     await held[0]?.continue()
     t.equal(await nextToken(second, token), await nextToken(first, token))
@@ -159,7 +161,7 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     await first.getByText('You are signed out').waitFor()
   })
 
-  t.test('a tab that is closed while it refreshes does not stop the others', async (t) => {
+  t.test('a tab that is closed while it refreshes does not stop the others', slow, async (t) => {
     const { first, second, token, held, nextArrival } = await openTwoTabs(t, 'closed@test.com')
     await first.close()
     const arrival = nextArrival()
@@ -169,7 +171,7 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     t.not(await nextToken(second, token), token)
   })
 
-  t.test('the page refreshes the token before it expires', async (t) => {
+  t.test('the page refreshes the token before it expires', slow, async (t) => {
     const page = await openDevice(t, browser, hasuraUrl, { hasClock: true })
     await signIn(page, 'timer@test.com')
     const token = await tokenOf(page)
@@ -177,7 +179,7 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     t.not(await nextToken(page, token), token)
   })
 
-  t.test('an expired token is replaced once for all requests, and they are repeated', async (t) => {
+  t.test('an expired token is replaced once for all requests, and they are repeated', slow, async (t) => {
     const page = await device(t)
     await signIn(page, 'late@test.com')
     await page.locator('main[aria-busy=false]').waitFor()
@@ -206,7 +208,7 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     t.equal(refreshes, 2)
   })
 
-  t.test('a session that another device ends is over at the next refresh', async (t) => {
+  t.test('a session that another device ends is over at the next refresh', slow, async (t) => {
     const laptop = await device(t)
     const phone = await openDevice(t, browser, hasuraUrl, { userAgent: '<b>phone</b>' })
     await signIn(laptop, 'devices@test.com')
@@ -223,7 +225,7 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     await laptop.getByText('You are signed out').waitFor()
   })
 
-  t.test('an administrator grants a role and disables a user', async (t) => {
+  t.test('an administrator grants a role and disables a user', slow, async (t) => {
     const page = await device(t)
     await signIn(page, 'user@test.com')
     const row = page.locator('#users tr', { hasText: 'user@test.com' })
@@ -236,7 +238,7 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     await page.getByText('You are signed out').waitFor()
   })
 
-  t.test('a forgotten password is replaced with the link in the mail', async (t) => {
+  t.test('a forgotten password is replaced with the link in the mail', slow, async (t) => {
     const page = await device(t)
     await signIn(page, 'forgetful@test.com')
     await page.getByRole('button', { name: 'Log out', exact: true }).click()
@@ -254,7 +256,7 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     await page.getByText('Signed in as forgetful@test.com').waitFor()
   })
 
-  t.test('the link in the mail verifies the address of the user who is signed in, and an account can be deleted', async (t) => {
+  t.test('the link in the mail verifies the address of the user who is signed in, and an account can be deleted', slow, async (t) => {
     const page = await device(t)
     await signIn(page, 'new@test.com')
     const popup = await followMail(page, 'new@test.com', '/verify-email')
@@ -269,7 +271,7 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     await page.getByText('You are signed out').waitFor()
   })
 
-  t.test('a new email is confirmed with the link in the mail, and the user logs in with it', async (t) => {
+  t.test('a new email is confirmed with the link in the mail, and the user logs in with it', slow, async (t) => {
     const page = await device(t)
     await signIn(page, 'before@test.com')
     await page.getByText('Change email').click()
@@ -288,7 +290,7 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     await page.getByText('Signed in as after@test.com').waitFor()
   })
 
-  t.test('a new password gives this browser a new session', async (t) => {
+  t.test('a new password gives this browser a new session', slow, async (t) => {
     const page = await device(t)
     await signIn(page, 'password@test.com')
     const token = await tokenOf(page)
@@ -303,7 +305,7 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
   })
 })
 
-t.test('with an admin secret of yours, the page never gets it, and shows users to an administrator who logs in', { skip: noBrowser }, async (t) => {
+t.test('with an admin secret of yours, the page never gets it, and shows users to an administrator who logs in', slow, async (t) => {
   const { hasuraUrl, device } = await start(t, { HASURA_GRAPHQL_ADMIN_SECRET: 'secret-of-mine' })
   const own = await fetch(`${hasuraUrl}/page/settings.json`, { headers: { origin: 'https://elsewhere.test' } })
   t.strictSame(await own.json(), { adminSecret: null })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { noBrowser, openPage } from '../support/browser.ts'
+import { openPage, skipBrowser } from '../support/browser.ts'
 import { sandbox } from '../support/sandbox.ts'
 import { serverOf } from '../support/service.ts'
 import { clientsOf, password, tokenSecret } from '../support/sessions.ts'
@@ -28,7 +28,7 @@ interface Answer {
 const name = '__Host-refresh_token'
 const fields = '{ token refresh_token session_id }'
 
-t.test('the cookie in Chromium', { skip: noBrowser }, async (t) => {
+t.test('the cookie in Chromium', { skip: skipBrowser }, async (t) => {
   const { hasuraUrl } = await sandbox(t, { env: { ...tokenSecret, REFRESH_COOKIE: 'on' } })
   const { age, ends, signup } = clientsOf(hasuraUrl)
   const page = await openPage(t)

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
-import { chromium } from 'playwright-core'
 import type { Browser, Page } from 'playwright-core'
 import type { Test } from 'tap'
+import { skipSlow } from './slow.ts'
 
 const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync)
 
@@ -9,8 +9,13 @@ const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/
 export const noBrowser = executablePath === undefined
   && 'there is no Chromium in /usr/bin (on Debian: apt-get install chromium)'
 
+/** The same for the tests that `npm test` skips. It runs one test in a browser, because a browser is many processes. */
+export const skipBrowser = skipSlow || noBrowser
+
 /** A browser that reaches nothing but this machine. Names that end in `.test` lead to it, too. */
 export async function openBrowser (t: Test): Promise<Browser> {
+  // Only where a browser starts, because the import takes half a second.
+  const { chromium } = await import('playwright-core')
   const browser = await chromium.launch({
     executablePath: String(executablePath),
     args: [

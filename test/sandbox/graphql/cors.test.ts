@@ -1,8 +1,5 @@
 import t from 'tap'
-import { noBrowser, openPage } from '../../support/browser.ts'
-import { onEachDatabase } from '../../support/databases.ts'
 import { sandbox } from '../../support/sandbox.ts'
-import { serverOf } from '../../support/service.ts'
 
 const corsHeaders = ['origin', 'credentials', 'methods', 'headers', 'max-age'].map(name => `access-control-allow-${name}`)
 
@@ -57,35 +54,4 @@ t.test('HASURA_GRAPHQL_CORS_DOMAIN restricts the origins', async (t) => {
     t.equal(corsOf(response).origin, expected, origin)
     t.strictSame(await response.json(), { data: { __typename: 'query_root' } }, 'CORS protects the browser, not the API')
   }
-})
-
-const form = `<!doctype html><title>An app</title><output></output><script>
-  const signup = async (url) => {
-    const response = await fetch(url + '/v1/graphql', {
-      method: 'POST',
-      credentials: 'include',
-      headers: { 'content-type': 'application/json', 'x-request-id': '1' },
-      body: JSON.stringify({
-        query: 'mutation ($email: String!) { Signup(email: $email, password: "a-password-of-the-test") { email } }',
-        variables: { email: 'page@test.com' }
-      })
-    })
-    document.querySelector('output').textContent = JSON.stringify(await response.json())
-  }
-</script>`
-
-onEachDatabase('a page on another port signs up', async (t, database) => {
-  t.test('in Chromium', { skip: noBrowser }, async (t) => {
-    const { hasuraUrl, as } = await sandbox(t, { database })
-    const app = await serverOf(t, (_request, response) => {
-      response.setHeader('content-type', 'text/html').end(form)
-    })
-    t.not(new URL(app).port, new URL(hasuraUrl).port)
-    const page = await openPage(t)
-    await page.goto(app)
-    await page.evaluate(`signup(${JSON.stringify(hasuraUrl)})`)
-    t.equal(await page.locator('output').textContent(), '{"data":{"Signup":{"email":"page@test.com"}}}')
-    t.strictSame(await as('admin', '{ user(where: { email: { _eq: "page@test.com" } }) { email } }'),
-      { data: { user: [{ email: 'page@test.com' }] } })
-  })
 })

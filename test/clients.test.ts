@@ -10,6 +10,7 @@ import { sandbox } from './support/sandbox.ts'
 import { follow } from './support/scratch.ts'
 import { serverOf, settings } from './support/service.ts'
 import { clientsOf, password, tokenSecret } from './support/sessions.ts'
+import { skipSlow } from './support/slow.ts'
 import { subscriptionServer } from './support/subscriptions.ts'
 
 const run = promisify(execFile)
@@ -142,7 +143,7 @@ const times = ['2026-01-01T00:00:00+00:00', '2026-01-02T00:00:00+00:00', '2026-0
 t.test('the examples of docs/clients.md', async (t) => {
   const { hasuraUrl } = await sandbox(t, { env: tokenSecret })
 
-  t.test('each of them refreshes a token that Hasura refuses, and repeats the request', async (t) => {
+  t.test('each of them refreshes a token that Hasura refuses, and repeats the request', { skip: skipSlow }, async (t) => {
     const folder = write(t, hasuraUrl)
     await compile(folder)
     for (const [name, driver] of Object.entries(drivers)) {

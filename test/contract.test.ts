@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { run, scratch } from './support/scratch.ts'
+import { skipSlow } from './support/slow.ts'
 
 const changes: Array<{ title: string, from: string, to: string, error: RegExp }> = [
   {
@@ -24,7 +25,7 @@ const changes: Array<{ title: string, from: string, to: string, error: RegExp }>
   }
 ]
 
-t.test('a change of actions.graphql is a compile error until the code follows', async (t) => {
+t.test('a change of actions.graphql is a compile error until the code follows', { skip: skipSlow }, async (t) => {
   const cwd = scratch(t)
   const file = join(cwd, 'hasura/metadata/actions.graphql')
   const sdl = changes.reduce((text, { title, from, to }) => {

@@ -10,6 +10,7 @@ import { parse } from 'yaml'
 import { configSchema } from '../src/config.ts'
 import { temporaryFolder } from './support/folders.ts'
 import { hasuraOf, serverOf, settings } from './support/service.ts'
+import { skipSlow } from './support/slow.ts'
 import { smtpServer } from './support/smtp-servers.ts'
 
 interface Mount { type: string, source: string, read_only: boolean, bind?: { create_host_path: boolean } }
@@ -152,7 +153,7 @@ async function startWith (t: Test, command: string, cwd: string, env: Record<str
   throw new Error(`${command} ended`)
 }
 
-const noProc = existsSync('/proc/self/task') ? false : 'the threads of a process are counted in /proc, on Linux'
+const skipThreads = skipSlow || (!existsSync('/proc/self/task') && 'the threads of a process are counted in /proc, on Linux')
 
 /** A folder with the production build, and what the image copies beside it. */
 function buildProduction (t: Test): string {
@@ -181,7 +182,7 @@ t.test('the production build sends mails, and needs only what the image copies',
   t.match((await next()).mail, { subject: 'Reset your password', text: /https:\/\/app\.test\/reset-password#token=\S{76}/ })
 })
 
-t.test('the production build has one thread for each concurrent hash', { skip: noProc }, async (t) => {
+t.test('the production build has one thread for each concurrent hash', { skip: skipThreads }, async (t) => {
   const { url: hasura } = await hasuraOf(t, { UserByEmail: { data: { user: [] } } })
   const production = buildProduction(t)
   const unset = { variables: {}, hashes: availableParallelism() }

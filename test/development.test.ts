@@ -6,8 +6,9 @@ import { createInterface } from 'node:readline'
 import t from 'tap'
 import { scratch } from './support/scratch.ts'
 import { settings } from './support/service.ts'
+import { skipSlow } from './support/slow.ts'
 
-t.test('npm run dev restarts the service with each change of a source', async (t) => {
+t.test('npm run dev restarts the service with each change of a source', { skip: skipSlow }, async (t) => {
   const cwd = scratch(t)
   const child = spawn('npm', ['run', 'dev'], {
     cwd, detached: true, env: { PATH: process.env['PATH'], ...settings, PORT: '0' }, stdio: ['ignore', 'pipe', 'inherit']

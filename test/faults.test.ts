@@ -12,6 +12,7 @@ import { listening, said, start } from './support/process.ts'
 import { redis, skip } from './support/redis.ts'
 import { sandbox } from './support/sandbox.ts'
 import { failure, serverOf, service, settings } from './support/service.ts'
+import { skipSlow } from './support/slow.ts'
 import { stalledServer } from './support/stalled-server.ts'
 
 const input = { email: 'someone@test.com', password: 'a-password' }
@@ -138,7 +139,7 @@ function callers (url: string, count: number) {
   }
 }
 
-t.test('if Hasura stops and starts again under load, every attempt is answered and logins succeed again', async (t) => {
+t.test('if Hasura stops and starts again under load, every attempt is answered and logins succeed again', { skip: skipSlow }, async (t) => {
   const open = async (port = 0) => {
     const server = createServer(answer(found)).listen(port, '127.0.0.1')
     await once(server, 'listening')
@@ -164,7 +165,7 @@ t.test('if Hasura stops and starts again under load, every attempt is answered a
   t.strictSame([...new Set(later.outcomes)], [200])
 })
 
-t.test('if Redis stops and starts again under load, every attempt is answered and counted', { skip }, async (t) => {
+t.test('if Redis stops and starts again under load, every attempt is answered and counted', { skip: skip || skipSlow }, async (t) => {
   const { url, port, child } = await redis(t)
   const hasura = await serverOf(t, answer(found))
   const limit = 20

@@ -8,6 +8,7 @@ import { hasura, temporaryFolder } from '../support/folders.ts'
 import { compiled, start } from '../support/process.ts'
 import { sandbox } from '../support/sandbox.ts'
 import { settings } from '../support/service.ts'
+import { skipSlow } from '../support/slow.ts'
 
 const file = 'graphql/schema.graphql'
 
@@ -21,7 +22,7 @@ async function pull (t: Test, env: Record<string, string>) {
   return { cwd, output, status, errors: await stderr }
 }
 
-t.test('schema:pull writes the schema of a sandbox that it starts', async (t) => {
+t.test('schema:pull writes the schema of a sandbox that it starts', { skip: skipSlow }, async (t) => {
   const { cwd, output, errors } = await pull(t, {})
   t.equal(errors, '')
   t.ok(output.endsWith(`Wrote ${file}\n`), output)

@@ -11,6 +11,7 @@ import { dataFolder } from '../support/folders.ts'
 import { noServer } from '../support/postgres.ts'
 import { compiled, start } from '../support/process.ts'
 import { sandbox } from '../support/sandbox.ts'
+import { skipSlow } from '../support/slow.ts'
 
 const shell = promisify(execFile)
 
@@ -92,7 +93,7 @@ t.test('settings of the environment are used and never printed', async (t) => {
   t.notMatch(await errors, 'secret-of-the')
 })
 
-t.test('a killed sandbox loses no change that it has confirmed', async (t) => {
+t.test('a killed sandbox loses no change that it has confirmed', { skip: skipSlow }, async (t) => {
   const data = dataFolder(t)
   const first = run(t, { SANDBOX_DATA_DIR: data })
   const [signup = ''] = commandsOf(await first.printed)

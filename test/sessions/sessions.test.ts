@@ -5,6 +5,7 @@ import { createRefreshTokens } from '../../src/sessions/refresh-token.ts'
 import { sandbox } from '../support/sandbox.ts'
 import { failure, hasuraOf, service, settings } from '../support/service.ts'
 import { clientsOf, tokenSecret, tokensOf } from '../support/sessions.ts'
+import { skipSlow } from '../support/slow.ts'
 
 const { encode } = createRefreshTokens([tokenSecret.TOKEN_SECRET])
 const id = '0d8e4f3a-1b2c-4d5e-8f90-a1b2c3d4e5f6'
@@ -160,7 +161,7 @@ t.test('thief and owner, in each order: a copy is noticed at its first use after
   }
 })
 
-t.test('replacing TOKEN_SECRET in the documented steps, replica by replica under load, ends no session', async (t) => {
+t.test('replacing TOKEN_SECRET in the documented steps, replica by replica under load, ends no session', { skip: skipSlow }, async (t) => {
   const { hasuraUrl } = await sandbox(t, { env: tokenSecret })
   const { age, ends, login, signup } = clientsOf(hasuraUrl)
   const [old, fresh] = [tokenSecret.TOKEN_SECRET, 'another-token-secret-of-32-characters-or-more']

@@ -1,8 +1,6 @@
 import type { Database } from './sql-connection.ts'
-import { openEmbedded } from './embedded.ts'
 import { readMigrations } from './migrations.ts'
 import type { Log } from './migrations.ts'
-import { openPostgres } from './postgres.ts'
 
 export interface DatabaseSettings {
   SANDBOX_DATA_DIR: string
@@ -20,5 +18,7 @@ export async function openDatabase (
   { SANDBOX_DATA_DIR: folder, SANDBOX_DATABASE_URL: url }: DatabaseSettings, hasura: string, log: Log
 ): Promise<Database> {
   const migrations = readMigrations(hasura)
-  return url === undefined ? openEmbedded(folder, migrations, log) : openPostgres(url, migrations, log)
+  // Each is imported only where it is used, because its packages take time to load.
+  if (url !== undefined) return (await import('./postgres.ts')).openPostgres(url, migrations, log)
+  return (await import('./embedded.ts')).openEmbedded(folder, migrations, log)
 }

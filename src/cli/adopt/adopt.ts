@@ -1,10 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname, relative } from 'node:path'
+import { relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff'
 import { planAdoption } from './plan.ts'
 import type { Change } from './plan.ts'
-import { readProject } from './project.ts'
+import { readProject, writeText } from './project.ts'
 import { ownNames, readSource } from './source.ts'
 import type { Names } from './source.ts'
 
@@ -28,30 +27,21 @@ const options = {
   'unauthorized-role': string, 'user-role': string, 'unverified-role': string, 'url-variable': string, 'secret-variable': string
 } as const
 
-/** The option and the form of each name. */
-const nameOptions = {
-  unauthorizedRole: ['unauthorized-role', /^[A-Za-z_][\w-]*$/],
-  userRole: ['user-role', /^[A-Za-z_][\w-]*$/],
-  unverifiedRole: ['unverified-role', /^[A-Za-z_][\w-]*$/],
-  schema: ['schema', /^[a-z_][a-z0-9_]*$/],
-  urlVariable: ['url-variable', /^[A-Za-z_]\w*$/],
-  // Hasura refuses the others in the headers of an action.
-  secretVariable: ['secret-variable', /^(?!HASURA_GRAPHQL_)[A-Za-z_]\w*$/]
-} as const
-
-type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values']
-
-function readNames (values: Values): Names {
-  const names = { ...ownNames }
-  for (const key of Object.keys(nameOptions) as Array<keyof Names>) {
-    const [option, form] = nameOptions[key]
-    const value = values[option] ?? names[key]
-    if (!form.test(value)) throw new Error(`--${option} must have the form ${form.source}`)
-    names[key] = value
-  }
-  const roles = [names.unauthorizedRole, names.userRole, names.unverifiedRole, 'admin']
+/** Checks the form of the names, most of which are put into YAML and SQL as they are. */
+function checkNames (names: Names): void {
+  const forms: Array<[option: keyof Names, form: RegExp]> = [
+    ['unauthorized-role', /^[A-Za-z_][\w-]*$/],
+    ['user-role', /^[A-Za-z_][\w-]*$/],
+    ['unverified-role', /^[A-Za-z_][\w-]*$/],
+    ['schema', /^[a-z_][a-z0-9_]*$/],
+    ['url-variable', /^[A-Za-z_]\w*$/],
+    // Hasura refuses the others in the headers of an action.
+    ['secret-variable', /^(?!HASURA_GRAPHQL_)[A-Za-z_]\w*$/]
+  ]
+  const wrong = forms.find(([option, form]) => !form.test(names[option]))
+  if (wrong !== undefined) throw new Error(`--${wrong[0]} must have the form ${wrong[1].source}`)
+  const roles = [names['unauthorized-role'], names['user-role'], names['unverified-role'], 'admin']
   if (new Set(roles).size < roles.length) throw new Error('The roles must differ from each other, and from admin')
-  return names
 }
 
 function showDiff ({ file, before, after }: Change, folder: string): string {
@@ -61,21 +51,24 @@ function showDiff ({ file, before, after }: Change, folder: string): string {
   })
 }
 
-function describeSettings ({ unauthorizedRole, unverifiedRole, urlVariable, secretVariable }: Names): string {
-  return `Set on Hasura:
-  HASURA_GRAPHQL_JWT_SECRET          from npm run keys
-  HASURA_GRAPHQL_UNAUTHORIZED_ROLE   ${unauthorizedRole}
-  ${urlVariable.padEnd(34)} the URL of this service as Hasura reaches it, such as http://auth:3000
-  ${secretVariable.padEnd(34)} from npm run keys -- action-secret
-Set on this service:
-  HASURA_GRAPHQL_ENDPOINT            the URL of Hasura as this service reaches it
-  HASURA_GRAPHQL_ADMIN_SECRET        Hasura's
-  HASURA_GRAPHQL_JWT_SECRET          the same as on Hasura
-  HASURA_GRAPHQL_UNAUTHORIZED_ROLE   ${unauthorizedRole}
-  ACTION_SECRET                      the same as ${secretVariable} on Hasura
-  TOKEN_SECRET                       turns sessions on: openssl rand -hex 32
-  UNVERIFIED_ROLE                    ${unverifiedRole}, if users must verify their email first
-Then deploy the project with hasura deploy, start this service, and run npm run doctor.`
+function describeSteps (names: Names): string {
+  const { 'unauthorized-role': unauthorized, 'url-variable': url, 'secret-variable': secret } = names
+  return `1. Set on Hasura, and restart it:
+   HASURA_GRAPHQL_JWT_SECRET          yours, or from npm run keys -- HS256
+   HASURA_GRAPHQL_UNAUTHORIZED_ROLE   ${unauthorized}
+   ${url.padEnd(34)} the URL of this service as Hasura reaches it, such as http://auth:3000
+   ${secret.padEnd(34)} from npm run keys -- action-secret
+2. Deploy the project: hasura deploy
+3. Set on this service, and start it:
+   HASURA_GRAPHQL_ENDPOINT            the URL of Hasura as this service reaches it
+   HASURA_GRAPHQL_ADMIN_SECRET        the same as on Hasura
+   HASURA_GRAPHQL_JWT_SECRET          the same as on Hasura
+   HASURA_GRAPHQL_UNAUTHORIZED_ROLE   ${unauthorized}
+   ACTION_SECRET                      the same as ${secret} on Hasura
+   TOKEN_SECRET                       turns sessions on: openssl rand -hex 32
+   UNVERIFIED_ROLE                    ${names['unverified-role']}, if users must verify their email first
+   HOST                               0.0.0.0, if Hasura runs on another machine or in a container
+4. Check both sides: npm run doctor`
 }
 
 /**
@@ -87,25 +80,20 @@ Then deploy the project with hasura deploy, start this service, and run npm run 
  */
 export function adopt (args: string[]): string {
   const { values, positionals: [folder, ...rest] } = parseArgs({ args, options, allowPositionals: true })
-  if (values.help) return help
+  const { write, help: isHelp, ...given } = values
+  if (isHelp) return help
   if (folder === undefined || rest.length > 0) throw new Error('Name one folder: npm run adopt -- <folder>')
-  const names = readNames(values)
-  const database = values.database ?? 'default'
-  const { changes, kept } = planAdoption(readProject(folder, database), readSource(names), names, {
-    database, isGiven: key => values[nameOptions[key][0]] !== undefined
-  })
-  if (values.write) {
-    for (const { file, after } of changes) {
-      mkdirSync(dirname(file), { recursive: true })
-      writeFileSync(file, after)
-    }
-  }
+  const names = { ...ownNames, ...given }
+  checkNames(names)
+  const project = readProject(folder, names.database)
+  const { changes, kept } = planAdoption(project, readSource(names), names, Object.keys(given))
+  if (write) for (const { file, after } of changes) writeText(file, after)
   const count = `${changes.length} file${changes.length === 1 ? '' : 's'}`
   return [
     ...changes.map(change => showDiff(change, folder)),
     ...kept.map(line => `${line}: add it if that is not intended`),
-    changes.length === 0 ? 'Nothing to change.' : values.write ? `Wrote ${count}.` : `Run it with --write to write ${count}.`,
+    changes.length === 0 ? 'Nothing to change.' : write ? `Wrote ${count}.` : `Run it with --write to write ${count}.`,
     '',
-    describeSettings(names)
+    describeSteps(names)
   ].join('\n')
 }

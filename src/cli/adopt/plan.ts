@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { findProblems, isAdopted } from './collisions.ts'
-import type { Texts } from './collisions.ts'
+import { findProblems, findTable, isAdopted } from './collisions.ts'
+import { readText } from './project.ts'
 import type { Project } from './project.ts'
 import { mergeSdl } from './sdl-merge.ts'
 import type { Names, ServiceFiles } from './source.ts'
@@ -9,20 +9,6 @@ import { mergeYaml } from './yaml-merge.ts'
 
 /** A file to write, by its path. `before` is empty if it is new. */
 export interface Change { file: string, before: string, after: string }
-
-function readIfThere (file: string): string {
-  return existsSync(file) ? readFileSync(file, 'utf8') : ''
-}
-
-function readTexts ({ metadata, migrations }: Project, source: ServiceFiles): Texts {
-  const names = readdirSync(metadata, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.yaml'))
-  return {
-    actions: readIfThere(join(metadata, 'actions.yaml')),
-    sdl: readIfThere(join(metadata, 'actions.graphql')),
-    yaml: names.map(name => readFileSync(join(metadata, name), 'utf8')).join('\n'),
-    adoptedSql: Array.from(source.migrations.keys(), file => readIfThere(join(migrations, file))).join('\n')
-  }
-}
 
 /** The list of the tables that the project does not track yet, in the form of the file that holds the list. */
 function listOf (missing: ServiceFiles['tables'], { tablesFolder, tablesFile, isListInline }: Project, database: string): string {
@@ -37,46 +23,47 @@ function listOf (missing: ServiceFiles['tables'], { tablesFolder, tablesFile, is
  * An existing permission is never widened: a role gets a permission if the metadata does not name the role yet, and a
  * column if its migration is new. What stays out is in `kept`, one line each.
  *
- * @param isGiven - whether a name was chosen by an option
+ * @param given - the options that were given
  * @throws Error with one line for each reason against it
  */
 export function planAdoption (
-  project: Project, source: ServiceFiles, names: Names,
-  { database, isGiven }: { database: string, isGiven: (option: keyof Names) => boolean }
+  project: Project, source: ServiceFiles, names: Names, given: string[]
 ): { changes: Change[], kept: string[] } {
-  const texts = readTexts(project, source)
-  const problems = findProblems(project, source, texts, names, isGiven)
-  if (problems.length > 0) throw new Error(problems.join('\n'))
-
+  const { metadata, migrations, tablesFile, tablesFolder } = project
+  const yamls = readdirSync(metadata, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.yaml'))
+  const yaml = yamls.map(name => readText(join(metadata, name))).join('\n')
+  const adoptedSql = Array.from(source.migrations.keys(), file => readText(join(migrations, file))).join('\n')
+  const problems = findProblems(project, source, names, given, yaml, adoptedSql)
   const changes: Change[] = []
   const kept = new Set<string>()
-  const add = (file: string, before: string, after: string): void => {
-    if (before !== after) changes.push({ file, before, after })
+  const change = (file: string, edit: (text: string) => string): void => {
+    const before = readText(file)
+    try {
+      const after = edit(before)
+      if (before !== after) changes.push({ file, before, after })
+    } catch (error) {
+      problems.push((error as Error).message)
+    }
   }
-  const merge = (file: string, before: string, from: string): void => {
-    add(file, before, mergeYaml(before, from, file, (path, id) => {
+  const merge = (file: string, from: string): void => {
+    change(file, text => mergeYaml(text, from, file, (path, id) => {
       const list = path.at(-1) ?? ''
       const isNew = list === 'columns'
-        ? !new RegExp(`\\b${id}\\b`).test(texts.adoptedSql)
-        : !/(?:^|_)permissions$/.test(list) || !new RegExp(`\\brole: *["']?${id}["']?(?![\\w-])`).test(texts.yaml)
-      if (!isNew) kept.add(`${relative(project.metadata, file)}: ${path.join('.')} stays without ${id}`)
+        ? !new RegExp(`\\b${id}\\b`).test(adoptedSql)
+        : !/(?:^|_)permissions$/.test(list) || !new RegExp(`\\brole: *["']?${id}["']?(?![\\w-])`).test(yaml)
+      if (!isNew) kept.add(`${relative(metadata, file)}: ${path.join('.')} stays without ${id}`)
       return isNew
     }))
   }
-  for (const [name, sql] of source.migrations) {
-    const file = join(project.migrations, name)
-    add(file, readIfThere(file), sql)
+  for (const [name, sql] of source.migrations) change(join(migrations, name), () => sql)
+  const missing = source.tables.filter(({ name }) => !isAdopted(names.schema, name, adoptedSql))
+  for (const { name, file, text } of source.tables) {
+    merge(findTable(project, names, name)?.file ?? join(tablesFolder, file), text)
   }
-  const missing = source.tables.filter(({ name }) => !isAdopted({ schema: names.schema, name }, texts.adoptedSql))
-  for (const table of source.tables) {
-    const own = project.tables.find(({ schema, name }) => schema === names.schema && name === table.name)
-    const file = own?.file ?? join(project.tablesFolder, table.file)
-    if (missing.includes(table)) add(file, '', table.text)
-    else merge(file, readIfThere(file), table.text)
-  }
-  if (missing.length > 0) merge(project.tablesFile, readIfThere(project.tablesFile), listOf(missing, project, database))
-  merge(join(project.metadata, 'actions.yaml'), texts.actions, source.actions)
-  const sdlFile = join(project.metadata, 'actions.graphql')
-  add(sdlFile, texts.sdl, mergeSdl(texts.sdl, source.sdl, sdlFile))
+  if (missing.length > 0) merge(tablesFile, listOf(missing, project, names.database))
+  merge(join(metadata, 'actions.yaml'), source.actions)
+  const sdlFile = join(metadata, 'actions.graphql')
+  change(sdlFile, text => mergeSdl(text, source.sdl, sdlFile))
+  if (problems.length > 0) throw new Error(problems.join('\n'))
   return { changes, kept: [...kept] }
 }

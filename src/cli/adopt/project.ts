@@ -1,89 +1,126 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { z } from 'zod'
 import { readYaml } from './yaml-merge.ts'
 
 /** A table that the project tracks. */
-export interface ProjectTable { schema: string, name: string, graphqlName: string, file: string }
+export interface ProjectTable { database: string, schema: string, name: string, graphqlName: string, file: string }
 
 export interface Project {
   /** The folders of the metadata and of the database's migrations. */
   metadata: string
   migrations: string
-  /** The folder for the files of tables, and the file that lists them: `databases.yaml` if the list is in it. */
+  /** The folder for the files of its tables, and the file that lists them: `databases.yaml` if the list is in it. */
   tablesFolder: string
   tablesFile: string
   isListInline: boolean
+  /** The tables of all databases, except those with GraphQL names of their own. */
   tables: ProjectTable[]
+}
+
+/** Reads a text file as if it were written on Unix; empty if it is not there. */
+export function readText (file: string): string {
+  return existsSync(file) ? readFileSync(file, 'utf8').replace(/^\uFEFF/, '').replaceAll('\r\n', '\n') : ''
+}
+
+/** Writes a text file, with the byte order mark and the ends of lines that the file has. */
+export function writeText (file: string, text: string): void {
+  const before = existsSync(file) ? readFileSync(file, 'utf8') : ''
+  const after = before.includes('\r\n') ? text.replaceAll('\n', '\r\n') : text
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, before.startsWith('\uFEFF') ? `\uFEFF${after}` : after)
+}
+
+/** @throws Error that names the file and what is wrong in it */
+export function check<T extends z.ZodType> (schema: T, value: unknown, file: string): z.output<T> {
+  const { success, data, error } = schema.safeParse(value)
+  if (success) return data
+  throw new Error(error.issues.map(({ path, message }) => [file, ...path, message].join(': ')).join('\n'))
 }
 
 /** @throws Error if the file is not there, or is not valid YAML */
 function readFile (file: string): unknown {
   if (!existsSync(file)) throw new Error(`${file} is missing: run hasura metadata export in the project first`)
-  return readYaml(readFileSync(file, 'utf8'), file)
+  return readYaml(readText(file), file)
 }
 
-/** Hasura's CLI includes files by strings. */
+/** Follows `!include`, by which Hasura's CLI spreads the metadata over files. */
 function include (value: unknown, file: string): { value: unknown, file: string } {
-  const [, path] = /^"!include (.+)"$/.exec(JSON.stringify(value)) ?? []
+  const path = typeof value === 'string' ? /^!include "?([^"]+)"?$/.exec(value)?.[1] : undefined
   if (path === undefined) return { value, file }
   const target = join(dirname(file), path)
   return { value: readFile(target), file: target }
 }
 
-interface TableFile { table: string | { schema?: string, name: string }, configuration?: { custom_name?: string } }
+const configSchema = z.object({
+  version: z.literal(3, 'must be 3; hasura scripts update-project-v3 upgrades a project'),
+  metadata_directory: z.string().default('metadata'),
+  migrations_directory: z.string().default('migrations')
+})
 
-function readTable (entry: unknown, listFile: string): ProjectTable {
-  const { value, file } = include(entry, listFile)
-  const { table, configuration } = value as TableFile
-  const { schema = 'public', name } = typeof table === 'string' ? { name: table } : table
-  const prefix = schema === 'public' ? '' : `${schema}_`
-  return { schema, name, graphqlName: configuration?.custom_name ?? `${prefix}${name}`, file }
+const databaseSchema = z.object({
+  name: z.string(), kind: z.string(), tables: z.unknown().optional(), customization: z.unknown().optional()
+})
+
+const listSchema = z.array(z.unknown()).nullish()
+
+/** In BigQuery, a table has a data set instead of a schema. Tables of data connectors are lists of names. */
+const tableSchema = z.object({
+  table: z.preprocess(
+    table => (typeof table === 'object' ? { ...table } : { name: table }),
+    z.object({ name: z.string().default(''), schema: z.string().optional(), dataset: z.string().default('public') })
+  ),
+  configuration: z.object({ custom_name: z.string().nullish() }).nullish()
+})
+
+type Database = z.output<typeof databaseSchema>
+
+function readTables ({ name: database, tables }: Database, databasesFile: string): ProjectTable[] {
+  const list = include(tables, databasesFile)
+  return (check(listSchema, list.value, list.file) ?? []).map((entry) => {
+    const { value, file } = include(entry, list.file)
+    const { table: { name, dataset, schema = dataset }, configuration } = check(tableSchema, value, file)
+    const graphqlName = configuration?.custom_name ?? (['public', 'dbo'].includes(schema) ? name : `${schema}_${name}`)
+    return { database, schema, name, graphqlName, file }
+  })
 }
 
-interface Source { name: string, kind: string, tables?: unknown, customization?: unknown }
-
-function findSource (sources: Source[], name: string): Source {
-  const source = sources.find(source => source.name === name)
-  if (source === undefined) {
-    const names = sources.map(({ name }) => name).join(', ')
-    throw new Error(`The project has no database ${name}: name one of ${names || 'its databases'} with --database`)
-  }
-  if (source.kind !== 'postgres') throw new Error(`The database ${name} is of kind ${source.kind}: this service needs PostgreSQL`)
-  const names = JSON.stringify(source.customization ?? {})
-  if (/"(?:prefix|suffix|namespace)":"[^"]|"graphql-default"/.test(names)) {
-    throw new Error(`The database ${name} has a customization that renames root fields or types, which the service would not find`)
-  }
-  return source
+/** Whether a database has a setting that renames its root fields or types. */
+function isCustomized ({ customization }: Database): boolean {
+  return /"(?:prefix|suffix|namespace)":"[^"]|"graphql-default"/.test(JSON.stringify(customization ?? {}))
 }
 
 /**
  * Reads a project of Hasura's CLI.
  *
- * @param database - the name of the database that gets the tables
+ * @param name - the name of the database that gets the tables
  * @throws Error that says why the service cannot be added to it
  */
-export function readProject (folder: string, database: string): Project {
+export function readProject (folder: string, name: string): Project {
   const configFile = join(folder, 'config.yaml')
   if (!existsSync(configFile)) throw new Error(`${folder} is not a project of Hasura's CLI: it has no config.yaml`)
-  const { version, metadata_directory: metadata = 'metadata', migrations_directory: migrations = 'migrations' }
-    = readFile(configFile) as { version?: unknown, metadata_directory?: string, migrations_directory?: string }
-
-  if (version !== 3) throw new Error(`${configFile} must have version 3: hasura scripts update-project-v3 upgrades a project`)
-  const databasesFile = join(folder, metadata, 'databases', 'databases.yaml')
-  const sources = (readFile(databasesFile) ?? []) as Source[]
-  const source = findSource(sources, database)
-  const tables = sources.flatMap(({ tables }) => {
-    const { value, file } = include(tables ?? [], databasesFile)
-    return (value as unknown[] | null ?? []).map(entry => readTable(entry, file))
-  })
-  const { file } = include(source.tables ?? [], databasesFile)
-  const isListInline = file === databasesFile
+  const config = check(configSchema, readFile(configFile), configFile)
+  const metadata = join(folder, config.metadata_directory)
+  const databasesFile = join(metadata, 'databases', 'databases.yaml')
+  const databases = check(z.array(databaseSchema).nullable(), readFile(databasesFile), databasesFile) ?? []
+  const database = databases.find(database => database.name === name)
+  if (database === undefined) {
+    const names = databases.map(({ name }) => name).join(', ')
+    throw new Error(`The project has no database ${name}: name one of ${names || 'its databases'} with --database`)
+  }
+  if (database.kind !== 'postgres') throw new Error(`The database ${name} is of kind ${database.kind}: this service needs PostgreSQL`)
+  if (isCustomized(database)) {
+    throw new Error(`The database ${name} has a customization that renames root fields or types, which the service would not find`)
+  }
+  const { file: tablesFile } = include(database.tables, databasesFile)
+  const isListInline = tablesFile === databasesFile
+  const named = databases.filter(database => !isCustomized(database))
   return {
-    metadata: join(folder, metadata),
-    migrations: join(folder, migrations, database),
-    tablesFolder: isListInline ? join(dirname(databasesFile), database, 'tables') : dirname(file),
-    tablesFile: file,
+    metadata,
+    migrations: join(folder, config.migrations_directory, name),
+    tablesFolder: isListInline ? join(dirname(databasesFile), name, 'tables') : dirname(tablesFile),
+    tablesFile,
     isListInline,
-    tables
+    tables: named.flatMap(database => readTables(database, databasesFile))
   }
 }

@@ -1,16 +1,17 @@
-import { Kind, parse, print } from 'graphql'
-import type { ASTNode, DefinitionNode, FieldDefinitionNode, Location, ObjectTypeDefinitionNode } from 'graphql'
+import { parse, print } from 'graphql'
+import type { ASTNode, DefinitionNode, FieldDefinitionNode, Location, NameNode, ObjectTypeDefinitionNode, TypeNode } from 'graphql'
 
-/** `type` is the name of the type that the action returns. */
-interface Action { root: string, field: FieldDefinitionNode, type: string }
+/** An argument of an action, or a field of a type. */
+type Member = ASTNode & { name: NameNode, type: TypeNode }
 
-interface Declarations { actions: Map<string, Action>, types: Map<string, ObjectTypeDefinitionNode> }
+/** `output` is the name of the type that the action returns. */
+interface Action { root: string, node: FieldDefinitionNode, members: readonly Member[], output: string }
 
-interface Edit { start: number, end: number, text: string }
+interface Type { node: ASTNode, members: readonly Member[] }
 
-function isRoot (name: string): boolean {
-  return name === 'Mutation' || name === 'Query'
-}
+interface Declarations { actions: Map<string, Action>, types: Map<string, Type> }
+
+interface Insertion { at: number, text: string }
 
 function definitionsOf (sdl: string, file: string): readonly DefinitionNode[] {
   // Hasura's export of a project without actions is empty, or has only comments.
@@ -28,15 +29,15 @@ function definitionsOf (sdl: string, file: string): readonly DefinitionNode[] {
  * @throws Error that names the file if it is not valid
  */
 export function readDeclarations (sdl: string, file: string): Declarations {
-  const [actions, types] = [new Map<string, Action>(), new Map<string, ObjectTypeDefinitionNode>()]
+  const [actions, types] = [new Map<string, Action>(), new Map<string, Type>()]
   for (const node of definitionsOf(sdl, file)) {
     if (!('name' in node)) continue
     // For a type of another kind, only the name matters.
-    const type = { ...node, kind: Kind.OBJECT_TYPE_DEFINITION } as ObjectTypeDefinitionNode
-    const { name: { value: name }, fields = [] } = type
-    if (!isRoot(name)) types.set(name, type)
+    const { name: { value: name }, fields = [] } = node as ObjectTypeDefinitionNode
+    if (name !== 'Mutation' && name !== 'Query') types.set(name, { node, members: fields })
     else for (const field of fields) {
-      actions.set(field.name.value, { root: name, field, type: print(field.type).replaceAll(/[[\]!]/g, '') })
+      const output = print(field.type).replaceAll(/[[\]!]/g, '')
+      actions.set(field.name.value, { root: name, node: field, members: field.arguments as readonly Member[], output })
     }
   }
   return { actions, types }
@@ -51,29 +52,24 @@ function textOf (sdl: string, node: ASTNode): string {
   return sdl.slice(start, end)
 }
 
-/** Whether an earlier version of the service may have declared the action like this: arguments are added over time. */
-function isEarlier ({ root, field }: Action, ours: Action): boolean {
-  const [own, all] = [field, ours.field].map(({ arguments: list = [] }) => (
-    new Map(list.map(({ name, type }) => [name.value, print(type)]))
-  )) as [Map<string, string>, Map<string, string>]
-  const areKept = [...own].every(([name, type]) => all.get(name) === type)
-  const areOptional = [...all].every(([name, type]) => own.has(name) || !type.endsWith('!'))
-  return root === ours.root && print(field.type) === print(ours.field.type) && areKept && areOptional
+/** @throws Error that names what differs */
+function refuseDifference (place: string, own: string, ours: string): void {
+  if (own !== ours) throw new Error(`${place} is ${own}, but ${ours} in this service: rename yours`)
 }
 
-/** The fields that a type of the project lacks, inserted before its closing brace. */
-function newFields (
-  own: ObjectTypeDefinitionNode, { name, fields = [] }: ObjectTypeDefinitionNode, source: string, file: string
-): Edit[] {
-  const known = new Map(own.fields?.map(field => [field.name.value, print(field.type)]))
-  const changed = fields.find(field => known.has(field.name.value) && known.get(field.name.value) !== print(field.type))
-  if (changed !== undefined) {
-    throw new Error(`${file} declares ${name.value}.${changed.name.value} with another type than this service`)
-  }
-  const missing = fields.filter(field => !known.has(field.name.value))
-  const end = rangeOf(own).end - 1
-  const text = missing.map(field => `  ${textOf(source, field)}\n`).join('')
-  return text === '' ? [] : [{ start: end, end, text }]
+/** The text of the members that the project lacks. */
+function missingOf (own: Pick<Type, 'members'>, ours: Pick<Type, 'members'>, place: string, source: string): string[] {
+  const types = new Map(own.members.map(({ name, type }) => [name.value, print(type)]))
+  const missing = ours.members.filter(({ name, type }) => {
+    const same = types.get(name.value)
+    if (same !== undefined) refuseDifference(`${place}.${name.value}`, same, print(type))
+    return same === undefined
+  })
+  return missing.map(node => textOf(source, node))
+}
+
+function describe ({ root, node }: Action): string {
+  return `a ${root} that returns ${print(node.type)}`
 }
 
 /**
@@ -84,24 +80,34 @@ function newFields (
 export function mergeSdl (sdl: string, source: string, file: string): string {
   const own = readDeclarations(sdl, file)
   const ours = readDeclarations(source, 'hasura/metadata/actions.graphql')
-  const edits: Edit[] = []
+  const insertions: Insertion[] = []
   let added = ''
   for (const [name, action] of ours.actions) {
     const same = own.actions.get(name)
-    if (same === undefined) added += `\ntype ${action.root} {\n  ${textOf(source, action.field)}\n}\n`
-    else if (!isEarlier(same, action)) throw new Error(`${file} declares the action ${name} in another way than this service`)
-    else if (same.field.arguments?.length !== action.field.arguments?.length) {
-      edits.push({ ...rangeOf(same.field), text: textOf(source, action.field) })
+    if (same === undefined) {
+      added += `\ntype ${action.root} {\n  ${textOf(source, action.node)}\n}\n`
+      continue
     }
+    refuseDifference(`${file}: ${name}`, describe(same), describe(action))
+    const missing = missingOf(same, action, `${file}: ${name}`, source).join(', ')
+    const last = same.members.at(-1)
+    const { end } = rangeOf(last ?? same.node.name)
+    if (missing !== '') insertions.push({ at: end, text: last === undefined ? `(${missing})` : `, ${missing}` })
   }
   for (const [name, type] of ours.types) {
     const same = own.types.get(name)
-    if (same === undefined) added += `\n${textOf(source, type)}\n`
-    else edits.push(...newFields(same, type, source, file))
+    if (same === undefined) {
+      added += `\n${textOf(source, type.node)}\n`
+      continue
+    }
+    if (![...ours.actions].some(([action, { output }]) => output === name && own.actions.has(action))) {
+      throw new Error(`${file}: the type ${name} is not of this service: rename it`)
+    }
+    const missing = missingOf(same, type, `${file}: ${name}`, source)
+    insertions.push({ at: rangeOf(same.node).end - 1, text: missing.map(field => `  ${field}\n`).join('') })
   }
-  let text = sdl
-  for (const edit of edits.toSorted((a, b) => b.start - a.start)) {
-    text = text.slice(0, edit.start) + edit.text + text.slice(edit.end)
-  }
+  // From the end, so that the other places stay where they are.
+  const text = insertions.toSorted((a, b) => b.at - a.at)
+    .reduce((merged, { at, text }) => `${merged.slice(0, at)}${text}${merged.slice(at)}`, sdl)
   return added === '' ? text : `${text.trimEnd()}\n${added}`.trimStart()
 }

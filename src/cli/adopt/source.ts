@@ -1,24 +1,21 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { readText } from './project.ts'
 import { readYaml } from './yaml-merge.ts'
 
-/** The names that a project may choose. */
-export interface Names {
-  unauthorizedRole: string
-  userRole: string
-  unverifiedRole: string
-  /** PostgreSQL's schema of the tables. */
-  schema: string
-  /** Variables in Hasura's environment: the base URL of the service, and the action secret. */
-  urlVariable: string
-  secretVariable: string
+/** The names in `hasura/`, by the options that choose other ones. */
+export const ownNames = {
+  'unauthorized-role': 'anonymous',
+  'user-role': 'user',
+  'unverified-role': 'unverified',
+  'database': 'default',
+  'schema': 'public',
+  'url-variable': 'ACTION_BASE_URL',
+  'secret-variable': 'ACTION_SECRET'
 }
 
-/** The names in `hasura/`. */
-export const ownNames: Names = {
-  unauthorizedRole: 'anonymous', userRole: 'user', unverifiedRole: 'unverified',
-  schema: 'public', urlVariable: 'ACTION_BASE_URL', secretVariable: 'ACTION_SECRET'
-}
+/** The names that a project chooses. */
+export type Names = typeof ownNames
 
 export interface ServiceFiles {
   actions: string
@@ -29,52 +26,44 @@ export interface ServiceFiles {
   migrations: Map<string, string>
 }
 
-function renameRoles (text: string, pattern: RegExp, names: Names): string {
-  const keys = ['unauthorizedRole', 'userRole', 'unverifiedRole'] as const
-  const roles = new Map(keys.map(key => [ownNames[key], names[key]]))
-  return text.replaceAll(pattern, role => roles.get(role) ?? role)
+/** Puts the names of the project into YAML or SQL. */
+function rename (text: string, names: Names): string {
+  const { schema, 'url-variable': url, 'secret-variable': secret } = names
+  const options = ['unauthorized-role', 'user-role', 'unverified-role'] as const
+  const roles = new Map(options.map(option => [ownNames[option], names[option]]))
+  const renamed = text
+    .replaceAll(/(?<=\brole: |')(?:anonymous|user|unverified)(?=['\n])/g, role => String(roles.get(role)))
+    .replaceAll('{{ACTION_BASE_URL}}', `{{${url}}}`)
+    .replaceAll('value_from_env: ACTION_SECRET', `value_from_env: ${secret}`)
+  if (schema === 'public') return renamed
+  return renamed.replaceAll('schema: public', `schema: ${schema}`).replaceAll(/\bpublic\./g, `"${schema}".`)
 }
 
-function renameYaml (text: string, names: Names): string {
-  return renameRoles(text, /(?<=\brole: )[\w-]+/g, names)
-    .replaceAll(`{{${ownNames.urlVariable}}}`, `{{${names.urlVariable}}}`)
-    .replaceAll(`value_from_env: ${ownNames.secretVariable}`, `value_from_env: ${names.secretVariable}`)
-}
-
-/** Hasura adds the schema to a table's name in GraphQL, except `public`, unless the metadata has another name. */
-function renameTable (text: string, name: string, names: Names): string {
-  const renamed = renameYaml(text, names)
-  if (names.schema === ownNames.schema) return renamed
-  return renamed.replaceAll('schema: public', `schema: ${names.schema}`)
-    .replace(/^(table:\n(?: .*\n)+)/, `$1configuration:\n  custom_name: ${name}\n`)
-}
-
-function renameSql (sql: string, names: Names, isFirst: boolean): string {
-  const renamed = renameRoles(sql, /(?<=')\w+(?=')/g, names)
-  if (names.schema === ownNames.schema) return renamed
-  const schema = `"${names.schema}"`
-  return `${isFirst ? `CREATE SCHEMA IF NOT EXISTS ${schema};\n\n` : ''}${renamed.replaceAll(/\bpublic\./g, `${schema}.`)}`
-}
-
-/** Reads what `hasura/` holds, in the words of the project. */
+/**
+ * Reads what `hasura/` holds, in the words of the project. Tables outside the schema `public` have a prefix in GraphQL
+ * unless the metadata names them.
+ */
 export function readSource (names: Names, hasura = 'hasura'): ServiceFiles {
-  const read = (...path: string[]): string => readFileSync(join(hasura, ...path), 'utf8')
-  const tables = 'metadata/databases/default/tables'
-  const includes = readYaml(read(tables, 'tables.yaml'), 'tables.yaml') as string[]
-  const migrations = join(hasura, 'migrations/default')
-  const files = readdirSync(migrations).sort().flatMap(name => (
-    readdirSync(join(migrations, name)).map(file => join(name, file))
-  ))
+  const read = (...path: string[]): string => rename(readText(join(hasura, ...path)), names)
+  const { schema } = names
+  const [folder, migrations] = ['metadata/databases/default/tables', 'migrations/default']
+  const tables = (readYaml(read(folder, 'tables.yaml'), 'tables.yaml') as string[]).map((include) => {
+    const own = include.replace('!include ', '')
+    const name = own.replace(/^public_|\.yaml$/g, '')
+    const text = read(folder, own)
+    return {
+      file: own.replace('public_', `${schema}_`),
+      name,
+      text: schema === 'public' ? text : text.replace(/^table:\n(?: .*\n)+/, `$&configuration:\n  custom_name: ${name}\n`)
+    }
+  })
+  const files = readdirSync(join(hasura, migrations), { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.sql')).sort()
+  const first = files.find(file => file.endsWith('up.sql'))
+  const createSchema = schema === 'public' ? '' : `CREATE SCHEMA IF NOT EXISTS "${schema}";\n\n`
   return {
-    actions: renameYaml(read('metadata/actions.yaml'), names),
+    actions: read('metadata/actions.yaml'),
     sdl: read('metadata/actions.graphql'),
-    tables: includes.map((include) => {
-      const own = include.replace('!include ', '')
-      const name = own.replace(/^public_|\.yaml$/g, '')
-      return { file: own.replace('public_', `${names.schema}_`), name, text: renameTable(read(tables, own), name, names) }
-    }),
-    migrations: new Map(files.map((file, index) => [
-      file, renameSql(read('migrations/default', file), names, index === files.findIndex(name => name.endsWith('up.sql')))
-    ]))
+    tables,
+    migrations: new Map(files.map(file => [file, `${file === first ? createSchema : ''}${read(migrations, file)}`]))
   }
 }

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 import { buildSchema, parse, validate } from 'graphql'
+import { parse as parseYaml } from 'yaml'
 import { diagnose } from '../../hasura/diagnose.ts'
 import * as operations from '../../generated/operations.ts'
-import { readActions } from '../adopt/collisions.ts'
-import type { ActionEntry } from '../adopt/collisions.ts'
 import { introspect } from '../pull-schema/introspect.ts'
 import { failed, ok, unknown } from './finding.ts'
 import type { Finding } from './finding.ts'
@@ -14,6 +13,18 @@ interface Source {
   name: string
   tables: Array<{ table: { name: string } }>
   configuration?: { connection_info?: { isolation_level?: string } }
+}
+
+/** An action of the metadata, as far as the checks read it. */
+export interface ActionEntry {
+  name: string
+  definition: {
+    handler: string
+    forward_client_headers?: boolean
+    ignored_client_headers?: string[]
+    headers?: Array<{ name: string, value_from_env?: string }>
+  }
+  permissions?: Array<{ role: string }>
 }
 
 /** The parts of Hasura's metadata that the checks read. */
@@ -27,8 +38,8 @@ export async function readMetadata (hasura: HasuraApi): Promise<ServedMetadata |
 
 /** The actions of `hasura/`. */
 export function ownActions (): Map<string, ActionEntry> {
-  const file = 'hasura/metadata/actions.yaml'
-  return readActions(readFileSync(file, 'utf8'), file)
+  const { actions } = parseYaml(readFileSync('hasura/metadata/actions.yaml', 'utf8')) as { actions: ActionEntry[] }
+  return new Map(actions.map(action => [action.name, action]))
 }
 
 interface Consistency { is_consistent: boolean, inconsistent_objects: Array<{ name?: string, reason?: string }> }

@@ -80,10 +80,11 @@ for (const [title, project] of Object.entries(projects)) {
     t.match(adopt([folder, '--write', ...project.options]), /^Wrote \d+ files\.$/m)
     const after = filesOf(folder)
     for (const [file, before] of Object.entries(project.files)) {
-      // An empty list becomes a list in the style of a block.
-      const lines = before.split('\n').map(line => line.replace(/ \[\]$| \[\] #.*$/, '')).filter(line => !/^custom_types: \{|^$/.test(line))
-      const now = String(after[file]).split('\n').map(line => line.replace(/ \[\]$| #.*none$/, ''))
-      t.ok(isSubsequence(lines, now), `${file} keeps all its lines in order`)
+      // Spaces may change. An empty list becomes a list in block style, and its comment a line of its own.
+      const linesOf = (text = ''): string[] => text.replaceAll(/ \[\](?= #|$)/gm, '').replaceAll(/ +#/g, '\n#')
+        .replaceAll(/(?<=[[{]) | (?=[}\]])/g, '').split('\n')
+        .map(line => line.trim().replace(/^- +/, '- ')).filter(line => !/^custom_types: \{|^$/.test(line))
+      t.ok(isSubsequence(linesOf(before), linesOf(after[file])), `${file} keeps all its lines in order`)
     }
 
     const { actions, tables } = expected(project)
@@ -127,7 +128,7 @@ t.test('an update adds what is new: migrations, tables, actions, arguments, fiel
     .replace(/ +- email_verified_at\n +- last_login_at\n/, ''))
   const actions = readFileSync(join(metadata, 'actions.yaml'), 'utf8')
   writeFileSync(join(metadata, 'actions.yaml'), actions.replace(/ {2}- name: Refresh\n(?: {4}.*\n)+/, '').replace('    - name: Done\n', '')
-    .replace(/( {2}- name: Login\n(?: {4}.*\n)*?)( {6}ignored_client_headers:\n(?: {8}.*\n)+)/, '$1'))
+    .replace(/( {2}- name: Login\n(?: {4}.*\n)*?) {6}ignored_client_headers: .*\n/, '$1'))
   const sdl = readFileSync(join(metadata, 'actions.graphql'), 'utf8')
   writeFileSync(join(metadata, 'actions.graphql'), sdl.replace(/type Mutation \{\n {2}Refresh.*\n\}\n\n/, '')
     .replace(', everywhere: Boolean', '').replace('  expires_in: Int\n', '').replace(/\ntype Done \{[^}]*\}\n/, ''))
@@ -141,8 +142,7 @@ t.test('an update adds what is new: migrations, tables, actions, arguments, fiel
   }
   const members = (text = ''): unknown => {
     const { actions, types } = readDeclarations(text, '')
-    const nodes = [...Array.from(actions.values(), ({ field }) => field), ...types.values()]
-    return nodes.map(node => print(visit(node, {
+    return [...actions.values(), ...types.values()].map(({ node }) => print(visit(node, {
       ObjectTypeDefinition: ({ fields = [], ...type }) => (
         { ...type, fields: fields.toSorted((a, b) => a.name.value < b.name.value ? -1 : 1) }
       )
@@ -208,6 +208,10 @@ t.test('names that collide are refused, each with its reason, and nothing is wri
     'metadata/actions.yaml': `actions:\n  - name: Login\n    definition: { handler: '${handler}'${headers} }\n`
   })
   const secret = (name: string): string => `, headers: [{ name: x-hasura-action-secret, value_from_env: ${name} }]`
+  const share = ['--url-variable', 'ACTION_BASE_URL', '--secret-variable', 'ACTION_SECRET']
+  const databases = (tables: string, kind = 'postgres'): Record<string, string> => ({
+    'metadata/databases/databases.yaml': `- name: default\n  kind: postgres\n- name: other\n  kind: ${kind}\n  tables: [${tables}]\n`
+  })
   const table: Array<[Record<string, string | undefined>, string | RegExp, string[]?]> = [
     [own('user'), 'The project has a table public.user (FOLDER/metadata/databases/default/tables/public_user.yaml), and this service '
     + 'needs the name user: give yours another name, or keep your users in it as docs/your-own-user-table.md says'],
@@ -216,19 +220,16 @@ t.test('names that collide are refused, each with its reason, and nothing is wri
     [own('user'), /^The project has a table public\.user /, ['--schema', 'auth']],
     [own('user', 'auth'), /^The project has a table auth\.user /, ['--schema', 'auth']],
     [{ [`${metadata}/tables.yaml`]: '- table: user_role\n' }, /^The project has a table public\.user_role \(.*tables\.yaml\)/],
-    [own('Done'), 'The project has a type Done, as this service does: rename yours'],
-    [{ 'metadata/actions.graphql': 'type Done { ok: Boolean! }' }, 'The project has a type Done, as this service does: rename yours'],
-    [{ 'metadata/actions.graphql': 'scalar JsonWebToken' }, 'The project has a type JsonWebToken, as this service does: rename yours'],
+    [own('Done'), 'The table public.Done has the name of a type of this service: rename it'],
+    [{ 'metadata/actions.graphql': 'type Done { ok: Boolean! }' }, 'FOLDER/metadata/actions.graphql: the type Done is not of this service: rename it'],
     [{ 'metadata/actions.graphql': 'extend type Mutation { Login(email: String!): String }' },
-      'actions.graphql declares an action Login, which actions.yaml lacks: remove it'],
-    [login('http://flask:5000/Login'), 'The project has an action Login with the handler http://flask:5000/Login. This service\'s has '
-    + 'the handler {{ACTION_BASE_URL}}/login and the secret in ACTION_SECRET: remove yours, or use the options of the first time'],
-    [login('{{ACTION_BASE_URL}}/login', secret('OTHER')), /with the handler \{\{ACTION_BASE_URL\}\}\/login and the secret in OTHER\. This/],
-    [{ ...login('{{ACTION_BASE_URL}}/login', secret('ACTION_SECRET')), 'metadata/actions.graphql': 'type Mutation { Login(email: String!): Boolean }' },
-      'FOLDER/metadata/actions.graphql declares the action Login in another way than this service'],
-    [{ ...login('{{ACTION_BASE_URL}}/login', secret('ACTION_SECRET')), 'metadata/actions.graphql':
-      'type Mutation { Login(email: String!, password: String!): JsonWebToken } type JsonWebToken { token: Int! }' },
-    'FOLDER/metadata/actions.graphql declares JsonWebToken.token with another type than this service'],
+      /^FOLDER\/metadata\/actions\.graphql: Login is a Mutation that returns String, but /],
+    [login('http://flask:5000/Login'), 'FOLDER/metadata/actions.yaml: actions.Login.definition.handler is http://flask:5000/Login, but '
+    + '{{ACTION_BASE_URL}}/login in this service: rename yours, or use the options of the first time'],
+    [login('{{ACTION_BASE_URL}}/login', secret('OTHER')),
+      /x-hasura-action-secret\.value_from_env is OTHER, but ACTION_SECRET in this service: /, share],
+    [login('{{ACTION_BASE_URL}}/login', ', headers: [{ name: x-hasura-action-secret, value: x }]'),
+      /x-hasura-action-secret\.value_from_env is missing, but ACTION_SECRET in this service: /, share],
     [{ 'metadata/cron_triggers.yaml': '- name: x\n  webhook: \'{{ACTION_BASE_URL}}/x\'\n' },
       'The project uses the variable ACTION_BASE_URL already: name another one with --url-variable, or the same to share it'],
     [{ 'metadata/cron_triggers.yaml': '- name: x\n  headers: [{ name: y, value_from_env: ACTION_SECRET }]\n' },
@@ -238,7 +239,19 @@ t.test('names that collide are refused, each with its reason, and nothing is wri
     [{ 'migrations/default/1700000000000_init/up.sql': 'CREATE TABLE public.users ();' },
       /^FOLDER\/migrations\/default\/1700000000000_init\/up\.sql differs from this service's: use the options of the /],
     [{ 'config.yaml': undefined }, 'FOLDER is not a project of Hasura\'s CLI: it has no config.yaml'],
-    [{ 'config.yaml': 'version: 2' }, 'FOLDER/config.yaml must have version 3: hasura scripts update-project-v3 upgrades a project'],
+    [{ 'config.yaml': 'version: 2' }, 'FOLDER/config.yaml: version: must be 3; hasura scripts update-project-v3 upgrades a project'],
+    [{ 'config.yaml': '' }, /^FOLDER\/config\.yaml: Invalid input: expected object/],
+    [{ 'metadata/databases/databases.yaml': 'name: default' }, /^FOLDER\/metadata\/databases\/databases\.yaml: Invalid input: expected array/],
+    [{ [`${metadata}/tables.yaml`]: 'x: 1' }, /^FOLDER\/metadata\/databases\/default\/tables\/tables\.yaml: Invalid input: expected array/],
+    [{ [`${metadata}/public_article.yaml`]: '' }, /^FOLDER\/metadata\/databases\/default\/tables\/public_article\.yaml: Invalid input: /],
+    [{ [`${metadata}/public_article.yaml`]: undefined }, /^FOLDER\/metadata\/databases\/default\/tables\/public_article\.yaml is missing: /],
+    [{ [`${metadata}/public_user.yaml`]: 'table: user' },
+      'FOLDER/metadata/databases/default/tables/public_user.yaml exists, but is not included in '
+      + 'FOLDER/metadata/databases/default/tables/tables.yaml: remove it'],
+    [databases('{ table: user }'), /^The project has a table public\.user \(FOLDER\/metadata\/databases\/databases\.yaml\)/],
+    [databases('{ table: { schema: dbo, name: role } }', 'mssql'), /^The project has a table dbo\.role /],
+    [{ 'metadata/actions.yaml': '- name: Login' }, 'FOLDER/metadata/actions.yaml must be a map'],
+    [{ 'metadata/actions.yaml': 'actions: &all\n  - name: mine\n' }, /actions is shared by an anchor: /],
     [{ 'metadata/databases/databases.yaml': undefined },
       'FOLDER/metadata/databases/databases.yaml is missing: run hasura metadata export in the project first'],
     [{ 'metadata/databases/databases.yaml': '' }, 'The project has no database default: name one of its databases with --database'],
@@ -249,9 +262,9 @@ t.test('names that collide are refused, each with its reason, and nothing is wri
       /^The database default has a customization that renames/],
     [{ 'metadata/databases/databases.yaml': '- name: default\n  kind: postgres\n  customization: { root_fields: { prefix: x_ } }' },
       /^The database default has a customization that renames/],
-    [{ 'metadata/actions.yaml': 'actions: [' }, /^actions\.yaml is not valid YAML: Flow sequence .* at line 1, column \d+$/],
-    [{ 'metadata/actions.graphql': 'type {' }, /^actions\.graphql is not valid GraphQL: Syntax Error/],
-    [{ ...own('user'), 'metadata/actions.graphql': 'type Done { ok: Boolean! }' }, /^The project has a table.*\nThe project has a type Done/]
+    [{ 'metadata/actions.yaml': 'actions: [' }, /^FOLDER\/metadata\/actions\.yaml is not valid YAML: Flow sequence .* at line 1, column \d+$/],
+    [{ 'metadata/actions.graphql': 'type {' }, /^FOLDER\/metadata\/actions\.graphql is not valid GraphQL: Syntax Error/],
+    [{ ...own('user'), 'metadata/actions.graphql': 'type Done { ok: Boolean! }' }, /^The project has a table.*\n.*: the type Done is not of/]
   ]
   const base = projects['remote schemas, triggers and computed fields']?.files ?? {}
   for (const [changes, message, options = []] of table) {
@@ -268,6 +281,44 @@ t.test('names that collide are refused, each with its reason, and nothing is wri
     else t.match(reason, message)
     t.strictSame(filesOf(folder), Object.fromEntries(Object.entries(files).sort()), 'nothing is written')
   }
+})
+
+t.test('an adopted table in the list of tables has to move into a file', async (t) => {
+  const folder = adopted(t)
+  const tables = join(folder, 'metadata/databases/default/tables')
+  edit(join(tables, 'tables.yaml'), '- "!include public_user.yaml"\n', '- table: { schema: public, name: user }\n')
+  rmSync(join(tables, 'public_user.yaml'))
+  t.throws(() => adopt([folder]), { message: `${join(tables, 'tables.yaml')} contains the table user: move it to a file of its own, and include it` })
+})
+
+t.test('tables of other databases do not collide if their names in GraphQL differ', async (t) => {
+  const files = { ...projects['remote schemas, triggers and computed fields']?.files }
+  for (const other of [
+    'kind: bigquery\n  tables: [{ table: { dataset: shop, name: user } }]',
+    'kind: mssql\n  tables: [{ table: { schema: shop, name: user } }]',
+    'kind: sqlite\n  tables: [{ table: [user] }]',
+    'kind: postgres\n  customization: { root_fields: { namespace: other } }\n  tables: [{ table: user }]'
+  ]) {
+    const databases = `${String(files['metadata/databases/databases.yaml'])}- name: other\n  ${other}\n`
+    const folder = writeProject(t, { files: { ...files, 'metadata/databases/databases.yaml': databases } })
+    t.match(adopt([folder]), /^Run it with --write/m, other)
+  }
+})
+
+t.test('files from Windows keep their byte order mark and their ends of lines', async (t) => {
+  const { files, options } = projects['an export with actions of its own'] ?? { files: {}, options: [] }
+  const folder = writeProject(t, { files: Object.fromEntries(Object.entries(files).map(([name, text]) => [name, `\uFEFF${text.replaceAll('\n', '\r\n')}`])) })
+  t.notMatch(adopt([folder, '--write', ...options]), /\r/)
+  const after = filesOf(folder)
+  for (const file of Object.keys(files)) t.match(after[file], /^\uFEFF(?:[^\n]*\r\n)*$/, file)
+  const expected = writeProject(t, { files })
+  adopt([expected, '--write', ...options])
+  const unix = Object.entries(after).map(([name, text]) => [name, text.replace('\uFEFF', '').replaceAll('\r\n', '\n')])
+  t.strictSame(Object.fromEntries(unix), filesOf(expected))
+
+  const migration = join(folder, 'migrations/default/1700000000000_init/up.sql')
+  writeFileSync(migration, readFileSync(migration, 'utf8').replaceAll('\n', '\r\n'))
+  t.match(adopt([folder, ...options]), /^Nothing to change\.\n/, 'also with a migration from Windows')
 })
 
 t.test('a variable that the project uses may be shared', async (t) => {
@@ -292,15 +343,16 @@ t.test('the printed settings name the variables and roles of the options', async
     folder, '--database', 'main', '--url-variable', 'A_URL', '--secret-variable', 'A_SECRET', '--unauthorized-role', 'guest',
     '--unverified-role', 'new'
   ])
-  t.match(printed, `Set on Hasura:
-  HASURA_GRAPHQL_JWT_SECRET          from npm run keys
-  HASURA_GRAPHQL_UNAUTHORIZED_ROLE   guest
-  A_URL                              the URL of this service as Hasura reaches it, such as http://auth:3000
-  A_SECRET                           from npm run keys -- action-secret
-Set on this service:
+  t.match(printed, `1. Set on Hasura, and restart it:
+   HASURA_GRAPHQL_JWT_SECRET          yours, or from npm run keys -- HS256
+   HASURA_GRAPHQL_UNAUTHORIZED_ROLE   guest
+   A_URL                              the URL of this service as Hasura reaches it, such as http://auth:3000
+   A_SECRET                           from npm run keys -- action-secret
+2. Deploy the project: hasura deploy
+3. Set on this service, and start it:
 `)
-  t.match(printed, '  HASURA_GRAPHQL_UNAUTHORIZED_ROLE   guest\n  ACTION_SECRET                      the same as A_SECRET on Hasura\n')
-  t.match(printed, '  UNVERIFIED_ROLE                    new, ')
+  t.match(printed, '   HASURA_GRAPHQL_UNAUTHORIZED_ROLE   guest\n   ACTION_SECRET                      the same as A_SECRET on Hasura\n')
+  t.match(printed, '   UNVERIFIED_ROLE                    new, ')
 })
 
 t.test('options that cannot work are refused', async (t) => {

@@ -18,6 +18,10 @@ t.test('declarations, arguments and fields are added, and all other text stays',
     ['schema { mutation: Mutation }', `schema { mutation: Mutation }\n\n${source}`],
     ['"""Mine"""\ntype Query { x(a: Int): [Int!] } # x\n', `"""Mine"""\ntype Query { x(a: Int): [Int!] } # x\n\n${source}`],
     [source, source],
+    ['type Mutation { Login: Token }', `type Mutation { Login(email: String!, code: String): Token }\n\n${source.split('\n\n')[1]}`],
+    ['type Mutation { "Signs in" Login("An email" email: String! # x\n, other: Int): Token } # y\n"A token" type Token { token: String! mine: Int }',
+      'type Mutation { "Signs in" Login("An email" email: String! # x\n, other: Int, code: String): Token } # y\n'
+      + '"A token" type Token { token: String! mine: Int   ends: Int\n}'],
     ['extend type Mutation { Login(email: String!): Token }\ntype Token { token: String! }\n# end\n',
       'extend type Mutation { Login(email: String!, code: String): Token }\ntype Token { token: String!   ends: Int\n}\n# end\n'],
     [source.replace('  token: String!\n  ends: Int\n', '  "Mine"\n  mine: Int\n'),
@@ -31,16 +35,15 @@ t.test('declarations, arguments and fields are added, and all other text stays',
   }
 })
 
-t.test('declarations that no earlier version has made are refused', async (t) => {
-  const other = 'x.graphql declares the action Login in another way than this service'
+t.test('declarations that are not of this service are refused', async (t) => {
   const table: Array<[text: string, message: string]> = [
-    ['type Mutation { Login(email: String!): Int }', other],
-    ['type Mutation { Login(email: String): Token }', other],
-    ['type Mutation { Login(email: String!, other: Int): Token }', other],
-    ['type Mutation { Login(code: String): Token }', other],
-    ['type Mutation { Login: Token }', other],
-    ['type Query { Login(email: String!): Token }', other],
-    ['type Token { token: String }', 'x.graphql declares Token.token with another type than this service']
+    ['type Mutation { Login(email: String!): Int }', 'Login is a Mutation that returns Int, but a Mutation that returns Token in this service: rename yours'],
+    ['type Query { Login(email: String!): Token }', 'Login is a Query that returns Token, but a Mutation that returns Token in this service: rename yours'],
+    ['type Mutation { Login(email: String): Token }', 'Login.email is String, but String! in this service: rename yours'],
+    ['type Mutation { Login: Token } type Token { token: String }', 'Token.token is String, but String! in this service: rename yours'],
+    ['type Token { token: String! }', 'the type Token is not of this service: rename it'],
+    ['scalar Token', 'the type Token is not of this service: rename it'],
+    ['type Mutation { Other: Token } input Token { x: Int }', 'the type Token is not of this service: rename it']
   ]
-  for (const [text, message] of table) t.throws(() => mergeSdl(text, source, 'x.graphql'), { message }, text)
+  for (const [text, message] of table) t.throws(() => mergeSdl(text, source, 'x.graphql'), { message: `x.graphql: ${message}` }, text)
 })

@@ -4,7 +4,7 @@ import type { Selected } from '../database/select.ts'
 import { HasuraFault, parseFailed, requireType } from '../fault.ts'
 import { jsonType, parseJson } from '../json.ts'
 import type { Json } from '../json.ts'
-import type { Action } from '../metadata/metadata.ts'
+import type { Action } from '../metadata/action-metadata.ts'
 
 /** Says in Hasura's words how a webhook's answer differs from the type that the action declares. */
 function findMismatch (value: unknown, type: GraphQLOutputType): string | undefined {

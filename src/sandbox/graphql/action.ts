@@ -8,7 +8,7 @@ import type { Environment } from '../../config.ts'
 import { HasuraFault } from '../fault.ts'
 import { writeJson } from '../json.ts'
 import type { Json } from '../json.ts'
-import type { Action } from '../metadata/metadata.ts'
+import type { Action } from '../metadata/action-metadata.ts'
 import { readWebhookAnswer } from './action-answer.ts'
 import type { RootContext } from './root-field.ts'
 

@@ -61,12 +61,9 @@ const scalars: Record<string, Scalar> = {
  * @param name - its GraphQL type; one that GraphQL does not define takes any JSON
  */
 export function readScalar (name: string, given: Given, path: string, variables: Variables): unknown {
-  const value = toJson(given, variables)
   const scalar = scalars[name]
-  if (scalar === undefined) {
-    if (value === null) throw invalidInput(`unexpected null value for type '${name}'`, path)
-    return value
-  }
+  if (scalar === undefined) return readColumn('json', name, given, path, variables)
+  const value = toJson(given, variables)
   const digits = digitsOf(given)
   if (name === 'ID' && digits !== undefined) return digits
   const isLiteral = given.kind === 'JSON' || scalar.literals.some(kind => kind === given.kind)
@@ -80,25 +77,27 @@ export const textTypes = ['text', 'varchar', 'bpchar', 'citext']
 /** The PostgreSQL types that hold a number. */
 export const numericTypes = [...Object.keys(bits), 'float4', 'float8', 'numeric']
 
+/** The JSON that other types also accept, besides a string, and the name of Hasura's parser. */
+const parsers: Record<string, [jsonType: string, parser: string]> = {
+  ...Object.fromEntries(textTypes.map(type => [type, ['String', 'Text']])),
+  float4: ['Number', 'Scientific'], float8: ['Number', 'Scientific'], numeric: ['Number', 'Scientific'],
+  bool: ['Boolean', 'Bool']
+}
+
 /** Reads JSON for a column of a PostgreSQL type. A string fits every type, because PostgreSQL parses it. */
 function toColumnValue (type: string, value: unknown, path: string): unknown {
   if (type === 'json' || type === 'jsonb' || typeof value === 'string') return value
-  const size = bits[type]
-  if (size !== undefined) {
-    requireType(value, 'Number', `Int${size}`, path)
-    return String(toInteger(String(value), size, path))
-  }
   if (type.startsWith('_')) {
     requireType(value, 'Array', '[]', path)
     return (value as unknown[]).map((item, index) => (
       item === null ? null : toColumnValue(type.slice(1), item, `${path}[${index}]`)
     ))
   }
-  if (textTypes.includes(type)) requireType(value, 'String', 'Text', path)
-  else if (type === 'bool') requireType(value, 'Boolean', 'Bool', path)
-  else if (numericTypes.includes(type)) requireType(value, 'Number', 'Scientific', path)
-  else throw parseFailed(`A string is expected for type: ${type}`, path)
-  return value
+  const size = bits[type]
+  const [expected, parser = ''] = size === undefined ? parsers[type] ?? [] : ['Number', `Int${size}`]
+  if (expected === undefined) throw parseFailed(`A string is expected for type: ${type}`, path)
+  requireType(value, expected, parser, path)
+  return size === undefined ? value : String(toInteger(String(value), size, path))
 }
 
 /** Reads a value for a column of a PostgreSQL type. `name` is the name of its GraphQL type, for messages. */

@@ -6,7 +6,7 @@ import { compileAggregate, compileList, compileObject, compileOne, runQuery } fr
 import { equals } from '../database/where.ts'
 import type { Json } from '../json.ts'
 import type { NamedField, RootField } from './root-field.ts'
-import { changeArguments, keyArguments, selectArguments } from './table-sdl.ts'
+import { changeArguments, keyInputs, selectArguments } from './table-sdl.ts'
 
 /** Turns the arguments of a field `_by_pk` into those of its field for many rows. */
 function keyToWhere ({ pk_columns: key, ...args }: Json): Json {
@@ -29,7 +29,7 @@ export function tableQueries (table: TrackedTable, role: string): NamedField[] {
   const fields: Array<[isPermitted: unknown, name: string, sdl: string, compile: typeof compileList]> = [
     [select, name, `${args}: [${name}!]!`, compileList],
     [select?.allow_aggregations, `${name}_aggregate`, `${args}: ${name}_aggregate!`, compileAggregate],
-    [hasReadableKey(table, role), `${name}_by_pk`, `(${keyArguments(table)}): ${name}`, compileByKey]
+    [hasReadableKey(table, role), `${name}_by_pk`, `(${keyInputs(table).join(' ')}): ${name}`, compileByKey]
   ]
   return fields.filter(([isPermitted]) => isPermitted).map(([, name, sdl, compile]) => [name, {
     sdl, run: async (selected, { db, session }) => runQuery(db, session, of => compile(selected, { table }, of))
@@ -66,7 +66,7 @@ export function tableMutations (table: TrackedTable, role: string): NamedField[]
     [update, `update_${name}`, changes + where, 'many', updateRows],
     [update && hasKey, `update_${name}_by_pk`, `${changes}pk_columns: ${name}_pk_columns_input!`, 'one', byKey(updateRows)],
     [remove, `delete_${name}`, where, 'many', deleteRows],
-    [remove && hasKey, `delete_${name}_by_pk`, keyArguments(table), 'one', byKey(deleteRows)]
+    [remove && hasKey, `delete_${name}_by_pk`, keyInputs(table).join(' '), 'one', byKey(deleteRows)]
   ]
   return fields.filter(([isPermitted]) => isPermitted)
     .map(([, name, args, kind, mutate]) => [name, mutationField(table, args, kind, mutate)])

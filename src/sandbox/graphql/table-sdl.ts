@@ -44,14 +44,10 @@ function columnInput ({ name, type, notNull }: Column): string {
   return `${name}: ${typeOf(type)} @column(type: "${type}")${notNull ? ' @notNull' : ''}`
 }
 
-function keyInputs ({ columns, primaryKey }: TrackedTable): string[] {
+/** The columns of the primary key, as arguments of a field or as fields of an input. */
+export function keyInputs ({ columns, primaryKey }: TrackedTable): string[] {
   return columns.filter(({ name }) => primaryKey.includes(name))
     .map(({ name, type }) => `${name}: ${typeOf(type)}! @column(type: "${type}")`)
-}
-
-/** The arguments of a field `<table>_by_pk`, without brackets. */
-export function keyArguments (table: TrackedTable): string {
-  return keyInputs(table).join(' ')
 }
 
 /** The arguments of a field that selects rows. */
@@ -127,10 +123,9 @@ export function changeArguments (table: TrackedTable, role: string): string {
  */
 export function tableSdl (tables: TrackedTable[], role: string): string {
   const types = tables.flatMap(({ columns }) => columns.map(({ type }) => type))
-  const comparisonsByName = new Map(types.map(type => [comparisonName(type), comparisonSdl(type)]))
   return [
     'enum order_by { asc asc_nulls_first asc_nulls_last desc desc_nulls_first desc_nulls_last }',
-    ...comparisonsByName.values(),
+    ...Array.from(new Set(types), comparisonSdl),
     ...tables.flatMap(table => [...outputTypes(table, role), ...inputTypes(table, role)])
   ].join('\n')
 }

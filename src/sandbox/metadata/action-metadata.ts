@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs'
+import { buildASTSchema, Kind, parse, print } from 'graphql'
+import type { DefinitionNode, GraphQLField, ObjectTypeDefinitionNode } from 'graphql'
 import { z } from 'zod'
 import { objectOf } from './check.ts'
 
@@ -40,4 +43,55 @@ export const actionsSchema = objectOf({
   custom_types: objectOf({ enums: named, input_objects: named, objects: named, scalars: named }).optional()
 })
 
-export type ActionMetadata = z.output<typeof actionSchema>
+/** Scalars of PostgreSQL, which the types of an action may use without declaring them. */
+const postgresScalars = [
+  'bigint', 'bytea', 'date', 'float8', 'json', 'jsonb', 'numeric', 'smallint', 'time', 'timestamp', 'timestamptz', 'timetz',
+  'uuid'
+]
+
+/** What `actions.graphql` says about an action. */
+interface ActionDeclaration { kind: 'query' | 'mutation', field: GraphQLField<unknown, unknown> }
+
+export type Action = z.output<typeof actionSchema> & ActionDeclaration
+
+export interface ActionDeclarations {
+  /** @throws Error that names an action that is not declared, or what the sandbox does not support in it */
+  declarationOf: (action: string) => ActionDeclaration
+  /** The types of the actions in SDL, without scalars. */
+  types: string
+  /** The names of the scalars that actions may use, besides GraphQL's own. */
+  scalars: string[]
+}
+
+/** Hasura's CLI writes `type Mutation` or `type Query` for each action. */
+function isRoot (node: DefinitionNode): node is ObjectTypeDefinitionNode {
+  return node.kind === Kind.OBJECT_TYPE_DEFINITION && ['Query', 'Mutation'].includes(node.name.value)
+}
+
+/** Reads the metadata's `actions.graphql`. */
+export function readActionDeclarations (file: string): ActionDeclarations {
+  const { definitions } = parse(readFileSync(file, 'utf8'))
+  const fields = definitions.filter(isRoot).map(node => ({ ...node, kind: Kind.OBJECT_TYPE_EXTENSION as const }))
+  const declared = definitions.filter(node => node.kind === Kind.SCALAR_TYPE_DEFINITION).map(({ name }) => name.value)
+  const scalars = [...new Set([...postgresScalars, ...declared])]
+  const types = definitions.filter(node => !isRoot(node) && node.kind !== Kind.SCALAR_TYPE_DEFINITION)
+  const base = parse(`type Query type Mutation ${scalars.map(name => `scalar ${name}`).join(' ')}`)
+  const schema = buildASTSchema({ kind: Kind.DOCUMENT, definitions: [...base.definitions, ...types, ...fields] })
+  const roots = { query: schema.getQueryType(), mutation: schema.getMutationType() }
+
+  return {
+    declarationOf: (action) => {
+      for (const kind of ['mutation', 'query'] as const) {
+        const field = roots[kind]?.getFields()[action]
+        if (field === undefined) continue
+        const preset = field.args.find(({ defaultValue }) => defaultValue !== undefined)
+        if (preset === undefined) return { kind, field }
+        // Hasura's CLI drops it silently.
+        throw new Error(`The sandbox does not support the default value of ${action}(${preset.name}) in ${file}`)
+      }
+      throw new Error(`The action ${action} is not declared in ${file}`)
+    },
+    types: types.map(print).join('\n'),
+    scalars
+  }
+}

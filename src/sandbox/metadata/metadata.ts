@@ -2,15 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { readActionDeclarations } from './action-declarations.ts'
-import type { ActionDeclaration, ActionDeclarations } from './action-declarations.ts'
-import { actionsSchema } from './action-metadata.ts'
-import type { ActionMetadata } from './action-metadata.ts'
+import { actionsSchema, readActionDeclarations } from './action-metadata.ts'
+import type { Action, ActionDeclarations } from './action-metadata.ts'
 import { check, isEmpty } from './check.ts'
 import { databaseSchema, tableSchema } from './table-metadata.ts'
 import type { TableMetadata } from './table-metadata.ts'
-
-export type Action = ActionMetadata & ActionDeclaration
 
 export interface Metadata extends Pick<ActionDeclarations, 'types' | 'scalars'> {
   tables: TableMetadata[]

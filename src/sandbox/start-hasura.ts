@@ -9,9 +9,8 @@ import { createCallAction } from './graphql/action.ts'
 import { createExecute } from './graphql/execute.ts'
 import { addGraphql, createServer } from './graphql/graphql-server.ts'
 import { addMetadataApi } from './metadata-api.ts'
-import { loadMetadata } from './metadata/metadata.ts'
 import type { Action } from './metadata/action-metadata.ts'
-import { projectFolders } from './metadata/project-folders.ts'
+import { loadMetadata, projectFolders } from './metadata/metadata.ts'
 import { portOf } from './settings.ts'
 import type { SandboxSettings } from './settings.ts'
 
@@ -84,7 +83,7 @@ export async function startHasura (
     const { actions, exported } = metadata
     const callAction = createCallAction(actions, () => environmentOf(actions, settings, serviceUrl()))
     const execute = createExecute({ db, tables, metadata, callAction })
-    addGraphql(server, { authenticate, execute, isDevMode: settings['HASURA_GRAPHQL_DEV_MODE'] === 'true', log })
+    addGraphql(server, authenticate, execute, settings['HASURA_GRAPHQL_DEV_MODE'] === 'true', log)
     addMetadataApi(server, authenticate, exported)
     extend?.(server)
     const hasuraUrl = await listen(server, 'SANDBOX_PORT', port)

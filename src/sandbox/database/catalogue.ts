@@ -36,18 +36,21 @@ export interface TrackedTable extends CatalogueTable {
   permissions: Map<string, Access>
 }
 
+/** Hasura leaves out columns and constraints with names that GraphQL does not accept. */
+const graphqlPattern = String.raw`'^[_A-Za-z]\w*$'`
+
 const query = `
   SELECT n.nspname AS schema, c.relname AS name,
     (SELECT json_agg(json_build_object(
         'name', a.attname, 'type', t.typname, 'cast', format_type(t.oid, NULL), 'notNull', a.attnotnull
       ) ORDER BY a.attnum)
       FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
+      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attname ~ ${graphqlPattern}) AS columns,
     (SELECT coalesce(json_agg(a.attname ORDER BY k.position), '[]')
       FROM pg_constraint p, unnest(p.conkey) WITH ORDINALITY k (attnum, position), pg_attribute a
       WHERE p.conrelid = c.oid AND p.contype = 'p' AND a.attrelid = c.oid AND a.attnum = k.attnum) AS "primaryKey",
     (SELECT coalesce(json_agg(p.conname ORDER BY p.conname), '[]')
-      FROM pg_constraint p WHERE p.conrelid = c.oid AND p.contype IN ('p', 'u')) AS constraints,
+      FROM pg_constraint p WHERE p.conrelid = c.oid AND p.contype IN ('p', 'u') AND p.conname ~ ${graphqlPattern}) AS constraints,
     (SELECT coalesce(json_agg(json_build_object(
         'column', a.attname, 'schema', fn.nspname, 'table', fc.relname, 'to', fa.attname
       )), '[]')

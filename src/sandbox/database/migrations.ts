@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { projectFolders } from '../metadata/project-folders.ts'
+import { projectFolders } from '../metadata/metadata.ts'
 import type { Database } from './sql-connection.ts'
 
 export type Log = (line: string) => void
@@ -9,24 +9,22 @@ export type Log = (line: string) => void
 export interface Migration { name: string, file: string, sql: string }
 
 /** The entries of the folders of all databases, in the order of the number that their names start with. */
-function numbered (folder: string): Array<{ name: string, file: string }> {
+function readFolder (folder: string, kind: string, sqlFile = ''): Migration[] {
   if (!existsSync(folder)) return []
   const databases = readdirSync(folder, { withFileTypes: true }).filter(entry => entry.isDirectory())
   const entries = databases.flatMap(({ name: database }) => readdirSync(join(folder, database)).map(entry => ({
     number: Number.parseInt(entry, 10),
-    name: database === 'default' ? entry : `${database}/${entry}`,
-    file: join(folder, database, entry)
+    name: `${kind} ${database === 'default' ? entry : `${database}/${entry}`}`,
+    file: join(folder, database, entry, sqlFile)
   })))
   return entries.filter(({ number }) => number >= 0).sort((a, b) => a.number - b.number)
+    .map(({ name, file }) => ({ name, file, sql: readFileSync(file, 'utf8') }))
 }
 
 /** Reads the migrations of a Hasura CLI project, and after them its seeds, in the order in which they apply. */
 export function readMigrations (hasura: string): Migration[] {
   const { migrations, seeds } = projectFolders(hasura)
-  return [
-    ...numbered(migrations).map(({ name, file }) => ({ name: `migration ${name}`, file: join(file, 'up.sql') })),
-    ...numbered(seeds).map(({ name, file }) => ({ name: `seed ${name}`, file }))
-  ].map(({ name, file }) => ({ name, file, sql: readFileSync(file, 'utf8') }))
+  return [...readFolder(migrations, 'migration', 'up.sql'), ...readFolder(seeds, 'seed')]
 }
 
 /**

@@ -9,20 +9,13 @@ export function accessOf ({ permissions }: TrackedTable, role: string): Access {
   return role === 'admin' ? everything : permissions.get(role) ?? {}
 }
 
-/** Whether GraphQL accepts a name. Hasura leaves out columns and constraints with other names. */
-export function isGraphqlName (name: string): boolean {
-  return /^[_A-Za-z]\w*$/.test(name)
-}
-
 /** Returns the columns of a permission without those that it presets: Hasura removes these from the inputs. */
 export function grantedColumns (
   { columns }: TrackedTable, permission: { columns: string[] | '*', set?: object } | undefined
 ): Column[] {
   if (permission === undefined) return []
   const { columns: granted, set = {} } = permission
-  return columns.filter(({ name }) => (
-    (granted === '*' || granted.includes(name)) && !Object.hasOwn(set, name) && isGraphqlName(name)
-  ))
+  return columns.filter(({ name }) => (granted === '*' || granted.includes(name)) && !Object.hasOwn(set, name))
 }
 
 export function readableColumns (table: TrackedTable, role: string): Column[] {

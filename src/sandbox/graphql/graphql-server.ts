@@ -80,17 +80,15 @@ export function createServer (corsDomain: string): FastifyInstance {
   return server
 }
 
-export interface GraphqlOptions {
-  authenticate: Authenticate
-  execute: Execute
-  /** Whether everybody, and not only the administrator, sees the details of errors. */
-  isDevMode: boolean
-  /** Receives errors that are bugs of the sandbox. */
-  log: (line: string) => void
-}
-
-/** Adds `/v1/graphql`, and GraphiQL for the browser. The status is always 200: Hasura reports errors in the body. */
-export function addGraphql (server: FastifyInstance, { authenticate, execute, isDevMode, log }: GraphqlOptions): void {
+/**
+ * Adds `/v1/graphql`, and GraphiQL for the browser. The status is always 200: Hasura reports errors in the body.
+ *
+ * @param isDevMode - whether everybody, and not only the administrator, sees the details of errors
+ * @param log - receives errors that are bugs of the sandbox
+ */
+export function addGraphql (
+  server: FastifyInstance, authenticate: Authenticate, execute: Execute, isDevMode: boolean, log: (line: string) => void
+): void {
   const errorsOf = (error: unknown, session?: Session): string => {
     const fault = error instanceof HasuraFault ? error : new HasuraFault('unexpected', 'internal error')
     if (fault !== error) log(String(error))

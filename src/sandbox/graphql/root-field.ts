@@ -16,7 +16,7 @@ export interface RootContext extends Client {
 
 /** A field of the query root or the mutation root. */
 export interface RootField {
-  /** Its arguments and type: `(id: Int!): user`. */
+  /** Its definition: `user_by_pk(id: Int!): user`. */
   sdl: string
   /** Whether it calls an action, which no transaction can undo. */
   isAction?: boolean

@@ -16,18 +16,14 @@ const noQueries = 'There are no queries available to the current role. Either th
 export interface RoleSchema { schema: GraphQLSchema, queries: RootFields, mutations: RootFields }
 
 function rootType (name: string, fields: RootFields): string {
-  return define('type', name, Object.entries(fields).map(([name, { sdl }]) => name + sdl))
-}
-
-function argumentsOf ({ field: { args } }: Action): string {
-  return args.length === 0 ? '' : `(${args.map(({ name, type }) => `${name}: ${type.toString()}`).join(' ')})`
+  return define('type', name, Object.values(fields).map(({ sdl }) => sdl))
 }
 
 /** The root fields of the actions that a role may call. */
 function actionFields (actions: Action[], kind: Action['kind'], role: string, callAction: CallAction): NamedField[] {
   const permitted = actions.filter(({ permissions }) => role === 'admin' || permissions.some(item => item.role === role))
   return permitted.filter(action => action.kind === kind).map(action => [action.name, {
-    sdl: `${argumentsOf(action)}: ${action.field.type.toString()}`,
+    sdl: action.sdl,
     isAction: true,
     run: async ({ args, fields }, context) => writeJson(projectAnswer(await callAction(action, args, context), fields))
   }])
@@ -41,7 +37,7 @@ export function createRoleSchema (
     ...tables.flatMap(table => tableQueries(table, role)), ...actionFields(actions, 'query', role, callAction)
   ])
   if (Object.keys(queries).length === 0) {
-    queries['no_queries_available'] = { sdl: ': String!', run: async () => JSON.stringify(noQueries) }
+    queries['no_queries_available'] = { sdl: 'no_queries_available: String!', run: async () => JSON.stringify(noQueries) }
   }
   const mutations: RootFields = Object.fromEntries([
     ...tables.flatMap(table => tableMutations(table, role)), ...actionFields(actions, 'mutation', role, callAction)

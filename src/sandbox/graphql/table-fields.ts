@@ -26,19 +26,20 @@ export function tableQueries (table: TrackedTable, role: string): NamedField[] {
   const { select } = accessOf(table, role)
   const name = table.graphqlName
   const args = selectArguments(table)
-  const fields: Array<[isPermitted: unknown, name: string, sdl: string, compile: typeof compileList]> = [
-    [select, name, `${args}: [${name}!]!`, compileList],
-    [select?.allow_aggregations, `${name}_aggregate`, `${args}: ${name}_aggregate!`, compileAggregate],
-    [hasReadableKey(table, role), `${name}_by_pk`, `(${keyInputs(table).join(' ')}): ${name}`, compileByKey]
+  const fields: Array<[isPermitted: unknown, name: string, args: string, type: string, compile: typeof compileList]> = [
+    [select, name, args, `[${name}!]!`, compileList],
+    [select?.allow_aggregations, `${name}_aggregate`, args, `${name}_aggregate!`, compileAggregate],
+    [hasReadableKey(table, role), `${name}_by_pk`, keyInputs(table).join(' '), name, compileByKey]
   ]
-  return fields.filter(([isPermitted]) => isPermitted).map(([, name, sdl, compile]) => [name, {
-    sdl, run: async (selected, { db, session }) => runQuery(db, session, of => compile(selected, { table }, of))
+  return fields.filter(([isPermitted]) => isPermitted).map(([, name, args, type, compile]) => [name, {
+    sdl: `${name}(${args}): ${type}`,
+    run: async (selected, { db, session }) => runQuery(db, session, of => compile(selected, { table }, of))
   }])
 }
 
-/** A field that writes rows. It answers the only row, or `affected_rows` and `returning`. */
-function mutationField (table: TrackedTable, args: string, kind: 'one' | 'many', mutate: Mutate): RootField {
-  const run: RootField['run'] = async ({ name, args, fields }, context) => {
+/** Runs a field that writes rows. It answers the only row, or `affected_rows` and `returning`. */
+function runMutation (table: TrackedTable, kind: 'one' | 'many', mutate: Mutate): RootField['run'] {
+  return async ({ name, args, fields }, context) => {
     const written = await mutate(table, args, context, `$.selectionSet.${name}`)
     // Hasura's answer to an update of one row that changes nothing.
     if (written === undefined && kind === 'one') return '{}'
@@ -49,7 +50,6 @@ function mutationField (table: TrackedTable, args: string, kind: 'one' | 'many',
       return compileObject(fields, field => field.name === 'returning' ? compileList(field, source, of) : String(count))
     })
   }
-  return { sdl: `(${args}): ${table.graphqlName}${kind === 'one' ? '' : '_mutation_response'}`, run }
 }
 
 /** The mutation root fields of a table for a role. */
@@ -69,5 +69,8 @@ export function tableMutations (table: TrackedTable, role: string): NamedField[]
     [remove && hasKey, `delete_${name}_by_pk`, keyInputs(table).join(' '), 'one', byKey(deleteRows)]
   ]
   return fields.filter(([isPermitted]) => isPermitted)
-    .map(([, name, args, kind, mutate]) => [name, mutationField(table, args, kind, mutate)])
+    .map(([, field, args, kind, mutate]) => [field, {
+      sdl: `${field}(${args}): ${name}${kind === 'one' ? '' : '_mutation_response'}`,
+      run: runMutation(table, kind, mutate)
+    }])
 }

@@ -1,7 +1,5 @@
 import type { Column, TrackedTable } from '../database/catalogue.ts'
-import {
-  accessOf, grantedColumns, isGraphqlName, readableColumns, readableRelationships
-} from '../database/permissions.ts'
+import { accessOf, grantedColumns, readableColumns, readableRelationships } from '../database/permissions.ts'
 import { comparisons, patternMatches } from '../database/where.ts'
 import { numericTypes, textTypes } from './scalars.ts'
 
@@ -52,14 +50,14 @@ export function keyInputs ({ columns, primaryKey }: TrackedTable): string[] {
 
 /** The arguments of a field that selects rows. */
 export function selectArguments ({ graphqlName: name }: TrackedTable): string {
-  return `(limit: Int @limit offset: Int @offset order_by: [${name}_order_by!] where: ${name}_bool_exp)`
+  return `limit: Int @limit offset: Int @offset order_by: [${name}_order_by!] where: ${name}_bool_exp`
 }
 
 function relationshipFields (table: TrackedTable, role: string): string[] {
   return readableRelationships(table, role).map(({ name, kind, target, from }) => {
     const { select } = accessOf(target, role)
     const type = target.graphqlName
-    if (kind === 'array') return `${name}${selectArguments(target)}: [${type}!]!`
+    if (kind === 'array') return `${name}(${selectArguments(target)}): [${type}!]!`
     // A filter may hide the row that the foreign key refers to.
     const isUnfiltered = Object.keys(select?.filter ?? {}).length === 0
     const isCertain = isUnfiltered && table.columns.some(column => column.name === from && column.notNull)
@@ -95,7 +93,7 @@ function inputTypes (table: TrackedTable, role: string): string[] {
     define('input', `${name}_insert_input`, grantedColumns(table, insert).map(columnInput)),
     define('input', `${name}_set_input`, updatable.map(columnInput)),
     define('input', `${name}_inc_input`, updatable.filter(({ type }) => numericTypes.includes(type)).map(columnInput)),
-    define('enum', `${name}_constraint`, table.constraints.filter(isGraphqlName)),
+    define('enum', `${name}_constraint`, table.constraints),
     define('enum', `${name}_update_column`, updatable.map(({ name }) => name)),
     define('input', `${name}_on_conflict`, [
       `constraint: ${name}_constraint!`,

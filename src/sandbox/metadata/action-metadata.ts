@@ -50,7 +50,7 @@ const postgresScalars = [
 ]
 
 /** What `actions.graphql` says about an action. */
-interface ActionDeclaration { kind: 'query' | 'mutation', field: GraphQLField<unknown, unknown> }
+interface ActionDeclaration { kind: 'query' | 'mutation', field: GraphQLField<unknown, unknown>, sdl: string }
 
 export type Action = z.output<typeof actionSchema> & ActionDeclaration
 
@@ -85,7 +85,7 @@ export function readActionDeclarations (file: string): ActionDeclarations {
         const field = roots[kind]?.getFields()[action]
         if (field === undefined) continue
         const preset = field.args.find(({ defaultValue }) => defaultValue !== undefined)
-        if (preset === undefined) return { kind, field }
+        if (preset === undefined) return { kind, field, sdl: field.astNode ? print(field.astNode) : '' }
         // Hasura's CLI drops it silently.
         throw new Error(`The sandbox does not support the default value of ${action}(${preset.name}) in ${file}`)
       }

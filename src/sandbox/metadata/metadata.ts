@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
@@ -17,6 +17,14 @@ export interface Metadata extends Pick<ActionDeclarations, 'types' | 'scalars'> 
 
 function readYaml (file: string): unknown {
   return parse(readFileSync(file, 'utf8'))
+}
+
+/** Returns the folders of a project of Hasura's CLI, which its `config.yaml` may rename. */
+export function projectFolders (project: string): { metadata: string, migrations: string, seeds: string } {
+  const file = join(project, 'config.yaml')
+  const config = Object(existsSync(file) ? readYaml(file) : {}) as Record<string, string | undefined>
+  const folderOf = (kind: string): string => join(project, config[`${kind}_directory`] ?? kind)
+  return { metadata: folderOf('metadata'), migrations: folderOf('migrations'), seeds: folderOf('seeds') }
 }
 
 /** Hasura's CLI writes each table into its own file and includes it by a quoted string. */

@@ -19,12 +19,17 @@ const permissionsOf = <T extends z.ZodType>(permission: T) => z.array(objectOf({
   role: z.string(), permission, comment
 })).default([])
 
-const selectPermission = objectOf({
-  columns, filter: json, limit: z.int().optional(), allow_aggregations: z.boolean().default(false)
-})
-const insertPermission = objectOf({ columns, check: json, set: json.default({}) })
-const updatePermission = objectOf({ columns, filter: json, check: json.nullish(), set: json.default({}) })
-const deletePermission = objectOf({ filter: json })
+const permissions = {
+  select: objectOf({
+    columns, filter: json, limit: z.int().optional(), allow_aggregations: z.boolean().default(false)
+  }),
+  insert: objectOf({ columns, check: json, set: json.default({}) }),
+  update: objectOf({ columns, filter: json, check: json.nullish(), set: json.default({}) }),
+  delete: objectOf({ filter: json })
+}
+
+/** The permissions of a role on a table. An operation without a permission is not allowed. */
+export type Access = { [Operation in keyof typeof permissions]?: z.output<(typeof permissions)[Operation]> }
 
 /** A table of the metadata. */
 export const tableSchema = objectOf({
@@ -32,23 +37,15 @@ export const tableSchema = objectOf({
   configuration: objectOf({ custom_name: z.string().nullish() }).default({}),
   object_relationships: relationshipsBy(z.string()),
   array_relationships: relationshipsBy(objectOf({ column: z.string(), table: tableNameSchema })),
-  select_permissions: permissionsOf(selectPermission),
-  insert_permissions: permissionsOf(insertPermission),
-  update_permissions: permissionsOf(updatePermission),
-  delete_permissions: permissionsOf(deletePermission)
+  select_permissions: permissionsOf(permissions.select),
+  insert_permissions: permissionsOf(permissions.insert),
+  update_permissions: permissionsOf(permissions.update),
+  delete_permissions: permissionsOf(permissions.delete)
 })
 
 /** A database of the metadata. Its `configuration` says how Hasura connects; the sandbox has one of its own for all. */
 export const databaseSchema = objectOf({
   name: z.string(), kind: z.literal('postgres'), configuration: json.default({}), tables: z.unknown()
 })
-
-/** The permissions of a role on a table. An operation without a permission is not allowed. */
-export interface Access {
-  select?: z.output<typeof selectPermission>
-  insert?: z.output<typeof insertPermission>
-  update?: z.output<typeof updatePermission>
-  delete?: z.output<typeof deletePermission>
-}
 
 export type TableMetadata = z.output<typeof tableSchema>

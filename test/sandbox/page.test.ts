@@ -157,7 +157,7 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     t.equal(held.length, 1)
     await second.getByText(/Received at .* by another tab/).waitFor()
 
-    await press(second.getByRole('button', { name: 'Log out', exact: true }))
+    await press(second.getByRole('button', { name: 'Log out everywhere' }))
     await first.getByText('You are signed out').waitFor()
   })
 
@@ -221,6 +221,10 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     await other.getByText('ended: revoked').waitFor()
     await press(phone.getByRole('button', { name: 'Refresh now' }))
     await phone.getByText('You are signed out').waitFor()
+    await signIn(phone, 'devices@test.com', 'Log in')
+    await laptop.reload()
+    await press(laptop.getByRole('button', { name: 'End all others (1)' }))
+    await other.getByText('ended: revoked').nth(1).waitFor()
     await press(own.getByRole('button', { name: 'End' }))
     await laptop.getByText('You are signed out').waitFor()
   })
@@ -288,6 +292,7 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     await signIn(popup, 'after@test.com', 'Log in')
     await popup.getByText('verified address').waitFor()
     await page.getByText('Signed in as after@test.com').waitFor()
+    t.notOk(await form.isVisible(), 'the form of the user before is closed')
   })
 
   t.test('a new password gives this browser a new session', slow, async (t) => {

@@ -43,7 +43,13 @@ export function prepareAccount ({ client, asUser }) {
   })
 }
 
-/** Who is signed in. */
+/** Closes the forms, and removes their messages. */
+export function resetAccount () {
+  for (const output of document.querySelectorAll('#account output')) output.textContent = ''
+  for (const details of document.querySelectorAll('#account details')) details.open = false
+}
+
+/** Shows who is signed in. */
 export async function showAccount ({ asUser, claims }) {
   if (!claims) return
   // A role such as unverified may have no permission for it.

@@ -1,6 +1,6 @@
 import { find, formatTime, make } from './dom.js'
 
-const pollingMs = 2000
+const pollingMs = 1000
 const shown = new Set()
 
 /** Links of the text to more than the front page of the app, without the full stop after them. */

@@ -1,4 +1,4 @@
-import { prepareAccount, showAccount } from './account.js'
+import { prepareAccount, resetAccount, showAccount } from './account.js'
 import { createCallers } from './callers.js'
 import { createClient } from './client.js'
 import { find, prepareCopying, run } from './dom.js'
@@ -21,6 +21,7 @@ async function showAll () {
   const ended = find('#ended')
   if (!wasSignedIn && token) ended.textContent = sessionEnded
   if (wasSignedIn || token) ended.hidden = Boolean(token)
+  if (wasSignedIn !== Boolean(token)) resetAccount()
   wasSignedIn = Boolean(token)
   await Promise.all(panels.map(async panel => panel({ ...context, claims })))
 }

@@ -50,6 +50,7 @@ export async function showRows ({ callers }) {
   })
   // Another caller was chosen meanwhile.
   if (chosen !== caller) return
+  find('#rows-output').textContent = ''
   answer.textContent = JSON.stringify(errors ? { errors } : data, null, 2)
 }
 

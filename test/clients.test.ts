@@ -51,7 +51,7 @@ async function spoilingProxy (t: Test, hasuraUrl: string) {
       const { authorization } = request.headers
       const isBad = authorization !== undefined && !isSpoiled
       isSpoiled ||= isBad
-      const [field = ''] = /Signup|Login|Refresh|user/.exec(query) ?? []
+      const [field = ''] = /Login|Refresh|user/.exec(query) ?? []
       seen.push(authorization === undefined ? field : `${field} with ${isBad ? 'a bad' : 'a good'} token`)
       const answer = await fetch(`${hasuraUrl}/v1/graphql`, {
         method: 'POST',
@@ -66,41 +66,47 @@ async function spoilingProxy (t: Test, hasuraUrl: string) {
 }
 
 /** What each driver starts with. */
-const prelude = (endpoint: string, email: string): string => `const values = new Map()
-  const storage = {
-    getItem: (key) => values.get(key) ?? null, setItem: (key, value) => values.set(key, value), removeItem: (key) => values.delete(key)
+const prelude = (email: string): string => `const values = new Map()
+  globalThis.localStorage = {
+    getItem: key => values.get(key) ?? null,
+    setItem: (key, value) => values.set(key, value),
+    removeItem: key => values.delete(key)
   }
-  const options = { endpoint: ${JSON.stringify(endpoint)}, storage }
   const [email, password] = ${JSON.stringify([email, password])}
 `
 
+/** The lines below "Use it:", with other URLs. */
+const [useClient = '', useSubscriptions = ''] = Array.from(page.matchAll(/^Use it:\n\n```js\n([^]*?)^```$/gm), ([, lines]) => lines)
+const exampleUrl = /(?:https|wss):\/\/hasura\.example\.com\/v1\/graphql/
+
 const drivers = {
   'plain fetch': `import { createClient } from './client.js'
-    const client = createClient(options)
-    await client.signup(email, password)
-    print((await client.request('{ user { email } }')).user[0].email)`,
+    const render = () => {}
+    ${useClient.replace(exampleUrl, 'ENDPOINT')}
+    print(user[0].email)`,
   'Apollo Client': `import { createApollo } from './apollo.js'
     import { gql } from '@apollo/client'
-    const { apollo, session } = createApollo(options)
-    await session.signup(email, password)
+    const { apollo, session } = createApollo({ endpoint: 'ENDPOINT' })
+    await session.login(email, password)
     print((await apollo.query({ query: gql('{ user { email } }') })).data.user[0].email)`,
   'GraphQL Code Generator': `import { createTypedClient } from './compiled/typed.js'
-    const client = createTypedClient(options)
-    await client.signup(email, password)
+    const client = createTypedClient({ endpoint: 'ENDPOINT' })
+    await client.login(email, password)
     print(await client.ownEmail())`
 }
 
 /**
- * A process that signs up and subscribes to its own row with the example. It takes its access token for valid for an
+ * A process that logs in and subscribes to its own row with the example. It takes its access token for valid for an
  * hour, and does not wait before it connects again.
  */
-function subscribe (t: Test, hasuraUrl: string, url: string, email: string) {
-  const { asAdmin } = clientsOf(hasuraUrl)
+async function subscribe (t: Test, hasuraUrl: string, url: string, email: string) {
+  const { asAdmin, signup } = clientsOf(hasuraUrl)
+  await signup(email)
   const file = join(write(t, hasuraUrl), 'subscriber.js')
   writeFileSync(file, `import { createInterface } from 'node:readline'
     import WebSocket from 'ws'
     import { createSubscriptions } from './subscriptions.js'
-    ${prelude(`${hasuraUrl}/v1/graphql`, email)}
+    ${prelude(email)}
     const send = globalThis.fetch
     globalThis.fetch = async (...request) => {
       const body = await (await send(...request)).text()
@@ -109,11 +115,9 @@ function subscribe (t: Test, hasuraUrl: string, url: string, email: string) {
     // Node.js 20 has none.
     globalThis.WebSocket = WebSocket
     Math.random = () => 0
-    const { session, socket } = createSubscriptions({ ...options, url: ${JSON.stringify(url)} })
-    await session.signup(email, password)
-    const next = ({ data }) => console.log(data.user[0].email_verified_at)
-    const error = () => console.log('ended')
-    socket.subscribe({ query: 'subscription { user { email_verified_at } }' }, { next, error, complete: () => {} })
+    const render = ({ data }) => console.log(data.user[0].email_verified_at)
+    const showLogin = () => console.log('ended')
+    ${useSubscriptions.replace(exampleUrl, `${hasuraUrl}/v1/graphql`).replace(exampleUrl, url)}
     for await (const name of createInterface({ input: process.stdin })) await session[name]()`)
   const child = spawn(process.execPath, [file], { stdio: ['pipe', 'pipe', 'inherit'] })
   t.teardown(() => child.kill('SIGKILL'))
@@ -146,21 +150,23 @@ t.test('the examples of docs/clients.md', async (t) => {
   t.test('each of them refreshes a token that Hasura refuses, and repeats the request', { skip: skipSlow }, async (t) => {
     const folder = write(t, hasuraUrl)
     await compile(folder)
+    const { signup } = clientsOf(hasuraUrl)
     for (const [name, driver] of Object.entries(drivers)) {
       const { endpoint, seen } = await spoilingProxy(t, hasuraUrl)
       const email = `${name.replaceAll(' ', '-').toLowerCase()}@test.com`
       const file = join(folder, `${name}.js`)
-      writeFileSync(file, `${prelude(endpoint, email)}
+      await signup(email)
+      writeFileSync(file, `${prelude(email)}
         const print = (text) => { process.stdout.write(text, () => process.exit()) }
-        ${driver}`)
+        ${driver.replace('ENDPOINT', endpoint)}`)
       t.equal((await run(process.execPath, [file])).stdout, email, name)
-      t.strictSame(seen, ['Signup', 'user with a bad token', 'Refresh', 'user with a good token'], name)
+      t.strictSame(seen, ['Login', 'user with a bad token', 'Refresh', 'user with a good token'], name)
     }
   })
 
   t.test('a subscription continues over a refresh and loses nothing, and the log-out closes it', async (t) => {
     const server = await subscriptionServer(t, hasuraUrl)
-    const { command, until, verifyAt } = subscribe(t, hasuraUrl, server.url, 'live@test.com')
+    const { command, until, verifyAt } = await subscribe(t, hasuraUrl, server.url, 'live@test.com')
     await until('null')
     await verifyAt(times[0])
     await until(times[0])
@@ -186,7 +192,7 @@ t.test('with access tokens of one second', async (t) => {
 
   t.test('a subscription continues when its token expires, and when Hasura refuses the token of the next connection', async (t) => {
     const server = await subscriptionServer(t, hasuraUrl)
-    const { until, verifyAt } = subscribe(t, hasuraUrl, server.url, 'asleep@test.com')
+    const { until, verifyAt } = await subscribe(t, hasuraUrl, server.url, 'asleep@test.com')
     await until('null')
     await server.until('expired')
     await verifyAt(times[0])

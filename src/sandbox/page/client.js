@@ -30,7 +30,7 @@ export function createClient ({ endpoint = '/v1/graphql', storage = localStorage
   function use (newAccess, isOwn) {
     access = newAccess
     clearTimeout(timer)
-    // While the last tenth of its lifetime is left. All tabs do this, and one of them sends the request.
+    // When a tenth of its lifetime is left. All tabs do this, and one of them sends the request.
     if (access) refreshIn((access.expiresAt - Date.now()) * 0.9)
     onChange({ isOwn })
   }
@@ -54,7 +54,7 @@ export function createClient ({ endpoint = '/v1/graphql', storage = localStorage
     channel.postMessage(undefined)
   }
 
-  /** Sends one request. Without a token it has no Authorization header: Hasura refuses a stale one, also for Login. */
+  /** Sends one request. Without a token it has no Authorization header: Hasura refuses a stale one, even for Login. */
   async function send (query, variables, token, headers) {
     const response = await fetch(endpoint, {
       method: 'POST',
@@ -104,8 +104,8 @@ export function createClient ({ endpoint = '/v1/graphql', storage = localStorage
   }
 
   /**
-   * Gets a new access token, once for all requests and all tabs. Plain HTTP has no locks. There two tabs may refresh at
-   * once, and get the same refresh token.
+   * Gets a new access token, once for all requests and all tabs. Over plain HTTP a browser has no locks: two tabs may
+   * refresh at once, and get the same refresh token.
    */
   function refresh () {
     refreshing ??= exchangeOnce().finally(() => { refreshing = undefined })
@@ -172,7 +172,7 @@ export function createClient ({ endpoint = '/v1/graphql', storage = localStorage
         { refresh_token, everywhere }
       )
     },
-    /** Signs out of this browser, after the account was deleted, say. */
+    /** Signs out in this browser without a request, for example after the account was deleted. */
     forget
   }
 }

@@ -10,8 +10,8 @@ import { showUsers } from './users.js'
 
 const panels = [showAccount, showRows, showSessions, showUsers]
 const settings = await (await fetch('/page/settings.json')).json()
-const sessionEnded = 'You are signed out: your session has ended. Another tab or device can end it, a new password or email does, and so '
-  + 'does an administrator who disables you.'
+const sessionEnded = 'You are signed out: your session has ended. Possible reasons: a log-out in another tab or on another device, a new '
+  + 'password or email, or an administrator who disabled you.'
 let shown = Promise.resolve()
 
 async function showAll () {
@@ -26,7 +26,7 @@ async function showAll () {
   await Promise.all(panels.map(async panel => panel({ ...context, claims })))
 }
 
-/** Shows the newest state, after everything that is being shown. */
+/** Shows the newest state, after the calls before it. */
 async function show () {
   const newest = shown = shown.then(async () => run(find('#page-output'), showAll))
   find('main').ariaBusy = 'true'

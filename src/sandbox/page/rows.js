@@ -20,9 +20,9 @@ console.log(await response.text())`
 }
 
 const explanations = {
-  you: 'With your access token. The permission of your role decides which rows there are.',
-  anonymous: 'Without a token. The role anonymous may only call actions, so for it there is no field user.',
-  administrator: 'With the admin secret or the role admin. No permission applies: never from a browser in production.'
+  you: 'With your access token. The permissions of your role decide which rows you see.',
+  anonymous: 'Without a token. The role anonymous may only call actions, so it has no field user.',
+  administrator: 'With the admin secret, or with the role admin. No permissions apply. In production, never do this in a browser.'
 }
 const missing = {
   you: 'Log in first.',

@@ -39,9 +39,10 @@ function commandsFor (sandbox: Sandbox, env: Environment): string[] {
   ]
 }
 
-function describe (error: unknown): unknown {
+function fail (error: unknown): never {
   const isExpected = error instanceof ConfigError || (error instanceof Error && error.constructor === Error)
-  return isExpected ? error.message : error
+  console.error(isExpected ? error.message : error)
+  process.exit(1)
 }
 
 try {
@@ -51,10 +52,7 @@ try {
     process.on(signal, () => {
       if (isClosing) return
       isClosing = true
-      sandbox.close().then(() => process.exit(0), (error: unknown) => {
-        console.error(describe(error))
-        process.exit(1)
-      })
+      sandbox.close().then(() => process.exit(0), fail)
     })
   }
   console.log(`
@@ -73,6 +71,5 @@ ${commandsFor(sandbox, process.env).join('\n\n')}
 
 Ctrl-C stops it and keeps the data.`)
 } catch (error) {
-  console.error(describe(error))
-  process.exit(1)
+  fail(error)
 }

@@ -1,5 +1,6 @@
 import { createPublicKey, createSecretKey } from 'node:crypto'
 import type { JsonWebKey, KeyObject } from 'node:crypto'
+import { setTimeout as after } from 'node:timers/promises'
 import { z } from 'zod'
 
 /** One unknown key type or algorithm, or one certificate of another key, fails the whole set. */
@@ -38,35 +39,32 @@ export function pollKeys (
   url: string, report: (problem: string) => void
 ): { keys: () => KeyObject[], close: () => void } {
   const closing = new AbortController()
+  const { signal } = closing
   let keys: KeyObject[] = []
   let reported = ''
-  let timer: NodeJS.Timeout | undefined
 
-  async function poll (): Promise<void> {
-    let seconds = 0
+  async function fetchKeys (): Promise<number> {
     try {
-      const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(10_000)])
-      const response = await fetch(url, { signal })
+      const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]) })
       if (!response.ok) throw new Error(`Non-2xx response on fetching JWK from: ${url}`)
       keys = readKeys(await response.text())
-      seconds = freshnessOf(response.headers)
       reported = ''
+      return freshnessOf(response.headers)
     } catch (error) {
       const problem = String(error)
-      if (!closing.signal.aborted && problem !== reported) report(`${url}: ${problem}`)
+      if (!signal.aborted && problem !== reported) report(`${url}: ${problem}`)
       reported = problem
+      return 0
     }
-    if (closing.signal.aborted) return
-    // A timer cannot be longer than 24 days.
-    timer = setTimeout(() => { void poll() }, Math.min(Math.max(seconds, 1) * 1000, 2 ** 31 - 1)).unref()
+  }
+  async function poll (): Promise<void> {
+    while (!signal.aborted) {
+      const seconds = Math.max(await fetchKeys(), 1)
+      // A timer cannot be longer than 24 days.
+      const wait = after(Math.min(seconds * 1000, 2 ** 31 - 1), undefined, { signal, ref: false })
+      await wait.catch(() => { /* The polling ends. */ })
+    }
   }
   void poll()
-
-  return {
-    keys: () => keys,
-    close () {
-      closing.abort()
-      clearTimeout(timer)
-    }
-  }
+  return { keys: () => keys, close: () => { closing.abort() } }
 }

@@ -18,13 +18,12 @@ export const nothing: Written = { count: 0, rows: '[]' }
 async function write (
   db: SqlConnection, sql: string, check: string, { params }: Statement, path: string
 ): Promise<Written> {
-  const { rows } = await db.query<Written & { allowed: boolean }>(`
+  const { rows: [written] } = await db.query<Written & { allowed: boolean }>(`
     WITH w AS (${sql} RETURNING to_json(t) AS row, coalesce(${check}, false) AS allowed)
     SELECT count(*)::integer AS count, coalesce(json_agg(w.row), '[]')::text AS rows,
       coalesce(bool_and(w.allowed), true) AS allowed
     FROM w`, params).catch((error: unknown) => { throw sqlFault(error, path) })
-  const [written = { ...nothing, allowed: true }] = rows
-  if (written.allowed) return written
+  if (written?.allowed) return written
   throw new HasuraFault('permission-error', 'check constraint of an insert/update permission has failed', path)
 }
 
@@ -77,8 +76,7 @@ export const insertRows: Mutate = async (table, args, { db, session }, path) => 
   const { insert, update } = accessOf(table, session.role)
   const rows = ([objects].flat() as Json[]).map(row => withPresets(row, insert?.set, of))
   if (rows.length === 0) return nothing
-  const mentioned = table.columns.filter(({ name }) => rows.some(row => Object.hasOwn(row, name)))
-  const columns = mentioned.length === 0 ? table.columns.slice(0, 1) : mentioned
+  const { columns } = table
   const values = rows.map(row => columns.map(column => (
     Object.hasOwn(row, column.name) ? parameter(of, row[column.name], column) : 'DEFAULT'
   )))

@@ -23,10 +23,6 @@ const listOperators: Record<string, string> = { _in: '= ANY', _nin: '<> ALL' }
 /** Who wrote an expression: in a permission, strings may name session variables. */
 type Author = 'client' | 'permission'
 
-function arrayOf (column: Column): Column {
-  return { ...column, type: `_${column.type}`, cast: `${column.cast}[]` }
-}
-
 function compare (left: string, column: Column, comparison: unknown, of: Statement, author: Author): string {
   const value = (raw: unknown): unknown => (author === 'permission' ? resolveVariable(raw, of) : raw)
   const operations = typeof comparison === 'object' ? comparison ?? {} : { _eq: comparison }
@@ -36,15 +32,12 @@ function compare (left: string, column: Column, comparison: unknown, of: Stateme
     const list = listOperators[operator]
     // In a permission, a session variable in place of a list holds a PostgreSQL array literal.
     const values = Array.isArray(raw) ? raw.map(value) : value(raw)
-    if (list !== undefined) return `${left} ${list} (${parameter(of, values, arrayOf(column))})`
+    const array = { ...column, type: `_${column.type}`, cast: `${column.cast}[]` }
+    if (list !== undefined) return `${left} ${list} (${parameter(of, values, array)})`
     const symbol = operators[operator]
     if (symbol === undefined) throw new Error(`The sandbox does not support the operator "${key}"`)
     return `${left} ${symbol} ${parameter(of, values, column)}`
   }))
-}
-
-function items (value: unknown): Json[] {
-  return [value].flat() as Json[]
 }
 
 /**
@@ -58,11 +51,11 @@ export function compileWhere (
   where: Json, table: TrackedTable, alias: string, of: Statement, author: Author = 'client'
 ): string {
   return all(Object.entries(where).map(([key, value]) => {
-    const recurse = (item: Json): string => compileWhere(item, table, alias, of, author)
+    const recurse = (item: unknown): string => compileWhere(item as Json, table, alias, of, author)
     const logical = key.replace('$', '_')
-    if (logical === '_and') return all(items(value).map(recurse))
-    if (logical === '_or') return `(${['false', ...items(value).map(recurse)].join(' OR ')})`
-    if (logical === '_not') return `NOT ${recurse(value as Json)}`
+    if (logical === '_and') return all([value].flat().map(recurse))
+    if (logical === '_or') return `(${['false', ...[value].flat().map(recurse)].join(' OR ')})`
+    if (logical === '_not') return `NOT ${recurse(value)}`
 
     const column = table.columns.find(({ name }) => name === key)
     if (column !== undefined) return compare(`${alias}.${quote(key)}`, column, value, of, author)

@@ -9,9 +9,9 @@ import { writeJson } from '../json.ts'
 import type { Json } from '../json.ts'
 import type { Metadata } from '../metadata/metadata.ts'
 import type { CallAction } from './action.ts'
-import { invalidInput } from './given.ts'
+import { invalidInput } from './values.ts'
 import { readOperation, readVariables } from './operation.ts'
-import type { Client, RootFields } from './root-field.ts'
+import type { Client } from './root-field.ts'
 import { createRoleSchema } from './schema.ts'
 import type { RoleSchema } from './schema.ts'
 import { checkDirectives, readSelection } from './selection.ts'
@@ -21,14 +21,12 @@ export interface GraphqlRequest { query: string, variables: Json, operationName:
 /** Runs a request and returns its data as JSON. */
 export type Execute = (request: GraphqlRequest, client: Client) => Promise<string>
 
-interface CheckedRequest { kind: OperationTypeNode, selected: Selected[], fields: RootFields }
-
 /**
  * Checks a request against the schema of the caller's role.
  *
  * @throws HasuraFault for the first mistake
  */
-function checkRequest ({ schema, queries, mutations }: RoleSchema, request: GraphqlRequest): CheckedRequest {
+function checkRequest ({ schema, queries, mutations }: RoleSchema, request: GraphqlRequest) {
   const operation = readOperation(request.query, request.operationName)
   const kind = operation.node.operation
   if (kind === OperationTypeNode.SUBSCRIPTION) {

@@ -6,9 +6,10 @@ import type {
   GraphQLSchema
 } from 'graphql'
 import type { Json } from '../json.ts'
-import { elementsOf, fieldsOf, invalidInput, isNull, mismatch } from './given.ts'
-import type { Given, Variables } from './given.ts'
-import { readColumn, readLimit, readOffset, readScalar } from './scalars.ts'
+import {
+  elementsOf, fieldsOf, invalidInput, isNull, mismatch, readColumn, readLimit, readOffset, readScalar
+} from './values.ts'
+import type { Given, Variables } from './values.ts'
 
 /** The request whose input is read. */
 export interface InputContext { schema: GraphQLSchema, variables: Variables }
@@ -20,23 +21,23 @@ function resolveVariable (
   given: Given, type: GraphQLInputType, hasDefault: boolean, path: string, { schema, variables }: InputContext
 ): Given {
   if (given.kind !== Kind.VARIABLE) return given
-  const variable = variables.get(given.name.value)
-  if (variable === undefined) return { kind: 'JSON', value: null }
-  const place = hasDefault || variable.hasDefault ? getNullableType(type) : type
-  if (variable.type !== undefined && isTypeSubTypeOf(schema, variable.type, place)) return variable.value
-  throw invalidInput(
-    `variable '${given.name.value}' is declared as '${variable.declared}', but used where '${type.toString()}' is expected`,
-    path
-  )
+  const name = given.name.value
+  const variable = variables.get(name)
+  const place = hasDefault || variable?.hasDefault ? getNullableType(type) : type
+  if (variable?.type !== undefined && isTypeSubTypeOf(schema, variable.type, place)) return variable.value
+  const declared = String(variable?.declared)
+  throw invalidInput(`variable '${name}' is declared as '${declared}', but used where '${type.toString()}' is expected`, path)
 }
 
 /** Reads a list; a single value is a list of one. */
-function readList (given: Given, item: GraphQLInputType, hints: Hints, path: string, context: InputContext): unknown[] {
+function readList (
+  given: Given, item: GraphQLInputType, reader: string | undefined, path: string, context: InputContext
+): unknown[] {
   if (isNull(given)) throw invalidInput('expected a list, but found null', path)
   return (elementsOf(given) ?? [given]).map((element, index) => {
     const at = `${path}[${index}]`
     const resolved = resolveVariable(element, item, false, at, context)
-    return isNull(resolved) && !isNonNullType(item) ? null : readValue(resolved, item, hints, at, context)
+    return isNull(resolved) && !isNonNullType(item) ? null : readValue(resolved, item, reader, at, context)
   })
 }
 
@@ -58,25 +59,20 @@ function readEnum (given: Given, type: GraphQLEnumType, path: string): string {
   throw invalidInput(`expected one of the values [${names}] for type '${type.name}', but found '${name}'`, path)
 }
 
-/** The directives of a definition in our SDL, by name, with their argument. */
-type Hints = Map<string, string>
-
-function hintsOf ({ astNode }: Definition): Hints {
-  return new Map(astNode?.directives?.map(({ name, arguments: [argument] = [] }) => (
-    [name.value, argument?.value.kind === Kind.STRING ? argument.value.value : '']
-  )))
-}
-
-/** Checks a value and turns it into JSON. Its type says how, unless a directive says otherwise. */
-function readValue (given: Given, type: GraphQLInputType, hints: Hints, path: string, context: InputContext): unknown {
-  if (hints.has('limit')) return readLimit(given, path)
-  if (hints.has('offset')) return readOffset(given, path)
+/**
+ * Checks a value and turns it into JSON.
+ *
+ * @param reader - what our SDL says about it, if its type is not enough: see `tableSdl`
+ */
+function readValue (
+  given: Given, type: GraphQLInputType, reader: string | undefined, path: string, context: InputContext
+): unknown {
+  if (reader === 'limit') return readLimit(given, path)
+  if (reader === 'offset') return readOffset(given, path)
+  const isColumn = reader !== undefined && !reader.startsWith('[')
+  if (isColumn) return readColumn(reader, getNamedType(type).name, given, path, context.variables)
   const nullable = getNullableType(type)
-  const column = hints.get('column')
-  if (column !== undefined) return readColumn(column, getNamedType(type).name, given, path, context.variables)
-  const columns = hints.get('columns')
-  const hintsOfItem: Hints = new Map(columns === undefined ? [] : [['column', columns]])
-  if (isListType(nullable)) return readList(given, nullable.ofType, hintsOfItem, path, context)
+  if (isListType(nullable)) return readList(given, nullable.ofType, reader?.slice(1, -1), path, context)
   if (isInputObjectType(nullable)) return readObject(given, nullable, path, context)
   if (isEnumType(nullable)) return readEnum(given, nullable, path)
   return readScalar(nullable.name, given, path, context.variables)
@@ -88,7 +84,7 @@ function readFields (
 ): Json {
   const read: Json = {}
   for (const definition of definitions) {
-    const { name, type, defaultValue } = definition
+    const { name, type, defaultValue, astNode } = definition
     const given = fields.get(name)
     const at = `${path}.${name}`
     if (given === undefined) {
@@ -96,10 +92,12 @@ function readFields (
       else if (isNonNullType(type)) throw invalidInput(`missing required field '${name}'`, at)
       continue
     }
-    const hints = hintsOf(definition)
+    const hints = new Map(astNode?.directives?.map(({ name, arguments: args }) => [name.value, args?.[0]?.value]))
     const acceptsNull = !isNonNullType(type) && !hints.has('notNull')
+    const as = hints.get('read')
+    const reader = as?.kind === Kind.STRING ? as.value : undefined
     const resolved = resolveVariable(given, type, defaultValue !== undefined, at, context)
-    read[name] = isNull(resolved) && acceptsNull ? null : readValue(resolved, type, hints, at, context)
+    read[name] = isNull(resolved) && acceptsNull ? null : readValue(resolved, type, reader, at, context)
   }
   return read
 }

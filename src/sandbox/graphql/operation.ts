@@ -2,8 +2,8 @@ import { getOperationAST, Kind, parse, print, typeFromAST, visit } from 'graphql
 import type { DocumentNode, FragmentDefinitionNode, GraphQLSchema, OperationDefinitionNode } from 'graphql'
 import { HasuraFault } from '../fault.ts'
 import type { Json } from '../json.ts'
-import { invalidInput, isNull } from './given.ts'
-import type { Given, Variables } from './given.ts'
+import { invalidInput, isNull } from './values.ts'
+import type { Given, Variables } from './values.ts'
 
 /** The operation of a document that a request runs. */
 export interface Operation {

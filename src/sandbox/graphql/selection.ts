@@ -1,9 +1,9 @@
 import {
   getNamedType, GraphQLIncludeDirective, isObjectType, Kind, print, SchemaMetaFieldDef, TypeMetaFieldDef
 } from 'graphql'
-import type { DirectiveNode, FieldNode, GraphQLField, GraphQLObjectType, SelectionNode } from 'graphql'
+import type { DirectiveNode, FieldNode, GraphQLObjectType, SelectionNode } from 'graphql'
 import type { Selected } from '../database/select.ts'
-import { invalidInput } from './given.ts'
+import { invalidInput } from './values.ts'
 import { readArguments } from './input.ts'
 import type { InputContext } from './input.ts'
 import type { Operation } from './operation.ts'
@@ -57,11 +57,9 @@ function writtenArguments ({ arguments: given = [] }: FieldNode): string {
   return given.map(print).sort().join()
 }
 
-/** Fields with the same name in the answer, and what they select together. */
-interface MergedField { field: FieldNode, selections: SelectionNode[] }
-
-function merge (fields: FieldNode[], path: string): Map<string, MergedField> {
-  const merged = new Map<string, MergedField>()
+/** Merges the fields with the same name in the answer, and what is selected below them. */
+function merge (fields: FieldNode[], path: string) {
+  const merged = new Map<string, { field: FieldNode, selections: SelectionNode[] }>()
   for (const field of fields) {
     const alias = field.alias?.value ?? field.name.value
     const { field: first = field, selections = [] } = merged.get(alias) ?? {}
@@ -78,13 +76,6 @@ function merge (fields: FieldNode[], path: string): Map<string, MergedField> {
   return merged
 }
 
-function findField (
-  name: string, type: GraphQLObjectType, { schema }: SelectionContext
-): GraphQLField<unknown, unknown> | undefined {
-  const introspection = type === schema.getQueryType() ? [SchemaMetaFieldDef, TypeMetaFieldDef] : []
-  return type.getFields()[name] ?? introspection.find(field => field.name === name)
-}
-
 /**
  * Reads a selection set: finds its fields in the schema, and checks their arguments and what is selected below them.
  *
@@ -96,13 +87,14 @@ export function readSelection (
 ): Selected[] {
   const path = `${parent}.selectionSet`
   if (selections.length === 0) throw invalidInput(`missing selection set for '${type.name}'`, path)
+  const introspection = type === context.schema.getQueryType() ? [SchemaMetaFieldDef, TypeMetaFieldDef] : []
   const fields = merge(flatten(selections, type, path, context), path)
   return Array.from(fields, ([alias, { field, selections }]): Selected => {
     const name = field.name.value
     const selected = { alias, name, typeName: type.name, args: {}, fields: [] }
     if (name === '__typename') return selected
     const at = `${path}.${name}`
-    const definition = findField(name, type, context)
+    const definition = type.getFields()[name] ?? introspection.find(field => field.name === name)
     if (definition === undefined) throw invalidInput(`field '${name}' not found in type: '${type.name}'`, at)
     const args = readArguments(definition, field.arguments, at, context)
     const output = getNamedType(definition.type)

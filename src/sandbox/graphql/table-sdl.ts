@@ -1,7 +1,7 @@
 import type { Column, TrackedTable } from '../database/catalogue.ts'
 import { accessOf, grantedColumns, readableColumns, readableRelationships } from '../database/permissions.ts'
 import { comparisons, patternMatches } from '../database/where.ts'
-import { numericTypes, textTypes } from './scalars.ts'
+import { numericTypes, textTypes } from './values.ts'
 
 /** The GraphQL types that are not named like PostgreSQL's. */
 const renamed: Record<string, string> = {
@@ -32,25 +32,25 @@ function comparisonSdl (pgType: string): string {
   const type = typeOf(pgType)
   const operators = [...Object.keys(comparisons), ...(textTypes.includes(pgType) ? Object.keys(patternMatches) : [])]
   return define('input', comparisonName(pgType), [
-    ...operators.map(operator => `${operator}: ${type} @notNull @column(type: "${pgType}")`),
-    ...['_in', '_nin'].map(operator => `${operator}: [${type}!] @notNull @columns(type: "${pgType}")`),
+    ...operators.map(operator => `${operator}: ${type} @notNull @read(as: "${pgType}")`),
+    ...['_in', '_nin'].map(operator => `${operator}: [${type}!] @notNull @read(as: "[${pgType}]")`),
     '_is_null: Boolean @notNull'
   ])
 }
 
 function columnInput ({ name, type, notNull }: Column): string {
-  return `${name}: ${typeOf(type)} @column(type: "${type}")${notNull ? ' @notNull' : ''}`
+  return `${name}: ${typeOf(type)} @read(as: "${type}")${notNull ? ' @notNull' : ''}`
 }
 
 /** The columns of the primary key, as arguments of a field or as fields of an input. */
 export function keyInputs ({ columns, primaryKey }: TrackedTable): string[] {
   return columns.filter(({ name }) => primaryKey.includes(name))
-    .map(({ name, type }) => `${name}: ${typeOf(type)}! @column(type: "${type}")`)
+    .map(({ name, type }) => `${name}: ${typeOf(type)}! @read(as: "${type}")`)
 }
 
 /** The arguments of a field that selects rows. */
 export function selectArguments ({ graphqlName: name }: TrackedTable): string {
-  return `limit: Int @limit offset: Int @offset order_by: [${name}_order_by!] where: ${name}_bool_exp`
+  return `limit: Int @read(as: "limit") offset: Int @read(as: "offset") order_by: [${name}_order_by!] where: ${name}_bool_exp`
 }
 
 function relationshipFields (table: TrackedTable, role: string): string[] {
@@ -114,8 +114,9 @@ export function changeArguments (table: TrackedTable, role: string): string {
 /**
  * Writes the types of the tables as one role sees them.
  *
- * Directives say how a value is read if its type is not enough. `@column` and `@columns`: one or several values of a
- * column of a PostgreSQL type. `@notNull`: the value may be omitted, but must not be null.
+ * Directives say how a value is read if its type is not enough. `@read(as: "int4")`: a value of a column of that
+ * PostgreSQL type; `"[int4]"`: a list of such values; `"limit"` and `"offset"`: as Hasura reads these arguments.
+ * `@notNull`: the value may be omitted, but must not be null.
  *
  * @returns SDL, which may also define types that the role does not reach
  */

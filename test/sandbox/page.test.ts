@@ -107,6 +107,10 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     await press(page.getByRole('button', { name: 'As anonymous' }))
     await page.locator('#rows').getByText('The sandbox does not answer').waitFor()
     t.equal(await page.locator('#rows-answer').textContent(), '')
+    await page.evaluate(`localStorage.setItem('session', '{"session_id":"x","refresh_token":"x"}')`)
+    await page.reload()
+    await page.locator('#page-output').getByText('The sandbox does not answer').waitFor()
+    await page.getByRole('button', { name: 'Log in' }).waitFor()
   })
 
   t.test('the keyboard is enough to log in, and an error says why not', slow, async (t) => {

@@ -15,7 +15,11 @@ const sessionEnded = 'You are signed out: your session has ended. Possible reaso
 let shown = Promise.resolve()
 
 async function showAll () {
-  const token = await client.accessToken()
+  const token = await client.accessToken().catch((error) => {
+    // There is a session, but no token yet: show at least the form.
+    document.body.className ||= 'signed-out'
+    throw error
+  })
   document.body.className = token ? 'signed-in' : 'signed-out'
   const claims = showToken(token)
   const ended = find('#ended')

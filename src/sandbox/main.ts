@@ -14,24 +14,22 @@ function commandsFor (sandbox: Sandbox, env: Environment): string[] {
   const graphql = (document: string, header = ''): string => (
     `curl -s ${hasuraUrl}/v1/graphql${header} -d '${JSON.stringify({ query: document })}'`
   )
-  const login = graphql('mutation { Login(email: "newuser@test.com", password: "a-password") { token } }')
-  const loginForSession = graphql('mutation { Login(email: "newuser@test.com", password: "a-password") { refresh_token } }')
-  const refresh = graphql('mutation { Refresh(refresh_token: "REFRESH_TOKEN") { token expires_in session_id } }')
+  const login = (email: string, password: string, field = 'token'): string => (
+    graphql(`mutation { Login(email: "${email}", password: "${password}") { ${field} } }`)
+  )
+  const ownLogin = login('newuser@test.com', 'a-password')
+  const loginForSession = login('newuser@test.com', 'a-password', 'refresh_token')
   const adminSecret = secret('HASURA_GRAPHQL_ADMIN_SECRET', sandbox, env)
   return [
     graphql('mutation { Signup(email: "newuser@test.com", password: "a-password") { id email password } }'),
-    login,
-    `TOKEN=$(${login} | node -pe 'JSON.parse(fs.readFileSync(0)).data.Login.token')`,
+    ownLogin,
+    `TOKEN=$(${ownLogin} | node -pe 'JSON.parse(fs.readFileSync(0)).data.Login.token')`,
     'node -e \'console.log(JSON.parse(Buffer.from(process.argv[1].split(".")[1], "base64url")))\' "$TOKEN"',
     graphql('{ user { id email } }', ' -H "Authorization: Bearer $TOKEN"'),
     `REFRESH_TOKEN=$(${loginForSession} | node -pe 'JSON.parse(fs.readFileSync(0)).data.Login.refresh_token')`,
-    refresh.replace('REFRESH_TOKEN', '\'$REFRESH_TOKEN\''),
+    graphql('mutation { Refresh(refresh_token: "\'$REFRESH_TOKEN\'") { token expires_in session_id } }'),
     // Another project has no such user.
-    ...env['SANDBOX_PROJECT']
-      ? []
-      : [
-          graphql('mutation { Login(email: "admin@site.com", password: "admin-password-for-development") { token } }')
-        ],
+    ...env['SANDBOX_PROJECT'] ? [] : [login('admin@site.com', 'admin-password-for-development')],
     graphql('{ user(order_by: { id: asc }) { id email default_role } }', ` -H "x-hasura-admin-secret: ${adminSecret}"`),
     `curl -s ${serviceUrl}/login -H 'content-type: application/json' `
     + `-H "x-hasura-action-secret: ${secret('ACTION_SECRET', sandbox, env)}" `

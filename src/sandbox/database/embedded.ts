@@ -10,20 +10,18 @@ import type { Database, Result, SqlConnection } from './sql-connection.ts'
 /** PGlite's version of PostgreSQL, whose data it can read. */
 const embeddedVersion = '18'
 
-function checkVersion (data: string, folder: string): void {
-  const version = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim()
-  if (version === embeddedVersion) return
-  throw new Error(`The data folder ${folder} was made by PostgreSQL ${version}, and the embedded PostgreSQL, version `
-    + `${embeddedVersion}, cannot read it: delete the folder to start with a new database, or set SANDBOX_DATA_DIR to `
-    + 'another folder')
-}
-
-/** Creates the database in another place and moves it when it is complete, so that no partial one can remain. */
+/**
+ * Returns the folder of the data. A new database is created in another place and moved when it is complete, so that no
+ * partial one can remain.
+ */
 async function prepare (folder: string, log: Log): Promise<string> {
   const data = join(folder, 'postgres')
   if (existsSync(data)) {
-    checkVersion(data, folder)
-    return data
+    const version = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim()
+    if (version === embeddedVersion) return data
+    throw new Error(`The data folder ${folder} was made by PostgreSQL ${version}, and the embedded PostgreSQL, version `
+      + `${embeddedVersion}, cannot read it: delete the folder to start with a new database, or set SANDBOX_DATA_DIR to `
+      + 'another folder')
   }
   log(`Preparing PostgreSQL in ${folder}: once, about ten seconds`)
   const preparing = join(folder, 'preparing')
@@ -49,11 +47,9 @@ async function loadExtensions (migrations: Migration[]): Promise<Extensions> {
   const names = migrations.flatMap(({ sql }) => [...sql.matchAll(creation)].map(([, name = '']) => name.toLowerCase()))
   const loaded: Extensions = { linkOnDemand }
   for (const name of names) {
-    try {
-      Object.assign(loaded, await import(`@electric-sql/pglite/contrib/${name.replaceAll('-', '_')}`))
-    } catch {
-      // PGlite does not have this extension. PostgreSQL reports that when the migration creates it.
-    }
+    // If PGlite does not have an extension, PostgreSQL reports that when the migration creates it.
+    const module = import(`@electric-sql/pglite/contrib/${name.replaceAll('-', '_')}`) as Promise<Extensions>
+    Object.assign(loaded, await module.catch(() => ({})))
   }
   return loaded
 }

@@ -3,7 +3,7 @@ import type { Json } from '../json.ts'
 import type { Column, TrackedTable } from './catalogue.ts'
 import { accessOf } from './permissions.ts'
 import type { SqlConnection } from './sql-connection.ts'
-import { all, newAlias, newStatement, parameter, quote, tableName } from './statement.ts'
+import { all, newStatement, parameter, quote, tableName } from './statement.ts'
 import type { Statement } from './statement.ts'
 import { compileFilter, compileWhere } from './where.ts'
 
@@ -36,7 +36,7 @@ const text: Column = { name: '', type: 'text', cast: 'text', notNull: true }
 function compileRows (
   args: Json, { table, condition, written }: Source, of: Statement, value: (alias: string) => string, bound?: number
 ): string {
-  const alias = newAlias(of)
+  const alias = `t${++of.aliases}`
   const from = written === undefined
     ? tableName(table)
     : `json_populate_recordset(NULL::${tableName(table)}, ${parameter(of, written, text)}::json)`

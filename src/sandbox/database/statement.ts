@@ -9,17 +9,12 @@ export interface Statement {
   params: Array<string | null>
   /** The session of the caller. */
   session: Session
-  /** How many table aliases it has. */
+  /** How many table aliases it has: t1, t2, … */
   aliases: number
 }
 
 export function newStatement (session: Session): Statement {
   return { params: [], session, aliases: 0 }
-}
-
-/** Returns a table alias that is new in the statement. */
-export function newAlias (of: Statement): string {
-  return `t${++of.aliases}`
 }
 
 /** Quotes an identifier. */

@@ -1,7 +1,7 @@
 import type { Json } from '../json.ts'
 import type { Column, TrackedTable } from './catalogue.ts'
 import { accessOf } from './permissions.ts'
-import { all, newAlias, newStatement, parameter, quote, resolveVariable, tableName } from './statement.ts'
+import { all, newStatement, parameter, quote, resolveVariable, tableName } from './statement.ts'
 import type { Statement } from './statement.ts'
 
 /** Hasura's operators on one value, in SQL. */
@@ -63,7 +63,7 @@ export function compileWhere (
     const relationship = table.relationships.find(({ name }) => name === key)
     if (relationship === undefined) throw new Error(`The sandbox does not support "${key}" in an expression on ${table.name}`)
     const { target, from, to } = relationship
-    const inner = newAlias(of)
+    const inner = `t${++of.aliases}`
     const condition = all([
       `${inner}.${quote(to)} = ${alias}.${quote(from)}`,
       compileWhere(value as Json, target, inner, of, author),

@@ -7,7 +7,7 @@ import { projectAnswer } from './action-answer.ts'
 import type { CallAction } from './action.ts'
 import type { NamedField, RootFields } from './root-field.ts'
 import { tableMutations, tableQueries } from './table-fields.ts'
-import { define, scalarNamed, tableSdl } from './table-sdl.ts'
+import { define, namesOf, tableSdl } from './table-sdl.ts'
 
 const noQueries = 'There are no queries available to the current role. Either there are no sources or remote '
   + 'schemas configured, or the current role doesn\'t have the required permissions.'
@@ -42,7 +42,7 @@ export function createRoleSchema (
   const mutations: RootFields = Object.fromEntries([
     ...tables.flatMap(table => tableMutations(table, role)), ...actionFields(actions, 'mutation', role, callAction)
   ])
-  const used = tables.flatMap(({ columns }) => columns.map(({ type }) => scalarNamed(type)))
+  const used = tables.flatMap(({ columns }) => columns.map(({ type }) => namesOf(type).scalar))
   // If a permission presets all columns, Hasura's input type has no fields, which graphql-js considers invalid.
   const options = { assumeValid: true, assumeValidSDL: true }
   const complete = buildASTSchema(parse([

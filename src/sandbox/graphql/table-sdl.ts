@@ -8,18 +8,13 @@ const renamed: Record<string, string> = {
   text: 'String', varchar: 'String', int4: 'Int', bool: 'Boolean', float4: 'Float', int8: 'bigint', int2: 'smallint'
 }
 
-/** Returns the name of the GraphQL scalar for a PostgreSQL type or the elements of an array. */
-export function scalarNamed (pgType: string): string {
-  const name = pgType.replace(/^_/, '')
-  return renamed[name] ?? name
-}
-
-function typeOf (pgType: string): string {
-  return pgType.startsWith('_') ? `[${scalarNamed(pgType)}!]` : scalarNamed(pgType)
-}
-
-function comparisonName (pgType: string): string {
-  return `${scalarNamed(pgType)}${pgType.startsWith('_') ? '_array' : ''}_comparison_exp`
+/** Returns GraphQL's names for a PostgreSQL type. The name of an array starts with `_`. */
+export function namesOf (pgType: string): { scalar: string, type: string, comparison: string } {
+  const [, array = '', name = ''] = /^(_?)(.*)$/.exec(pgType) ?? []
+  const scalar = renamed[name] ?? name
+  return array === ''
+    ? { scalar, type: scalar, comparison: `${scalar}_comparison_exp` }
+    : { scalar, type: `[${scalar}!]`, comparison: `${scalar}_array_comparison_exp` }
 }
 
 /** Writes the definition of a type. One without fields has no braces. */
@@ -29,9 +24,9 @@ export function define (kind: 'type' | 'input' | 'enum', name: string, fields: s
 
 /** The operators on columns of a PostgreSQL type. */
 function comparisonSdl (pgType: string): string {
-  const type = typeOf(pgType)
+  const { type, comparison } = namesOf(pgType)
   const operators = [...Object.keys(comparisons), ...(textTypes.includes(pgType) ? Object.keys(patternMatches) : [])]
-  return define('input', comparisonName(pgType), [
+  return define('input', comparison, [
     ...operators.map(operator => `${operator}: ${type} @notNull @read(as: "${pgType}")`),
     ...['_in', '_nin'].map(operator => `${operator}: [${type}!] @notNull @read(as: "[${pgType}]")`),
     '_is_null: Boolean @notNull'
@@ -39,13 +34,13 @@ function comparisonSdl (pgType: string): string {
 }
 
 function columnInput ({ name, type, notNull }: Column): string {
-  return `${name}: ${typeOf(type)} @read(as: "${type}")${notNull ? ' @notNull' : ''}`
+  return `${name}: ${namesOf(type).type} @read(as: "${type}")${notNull ? ' @notNull' : ''}`
 }
 
 /** The columns of the primary key, as arguments of a field or as fields of an input. */
 export function keyInputs ({ columns, primaryKey }: TrackedTable): string[] {
   return columns.filter(({ name }) => primaryKey.includes(name))
-    .map(({ name, type }) => `${name}: ${typeOf(type)}! @read(as: "${type}")`)
+    .map(({ name, type }) => `${name}: ${namesOf(type).type}! @read(as: "${type}")`)
 }
 
 /** The arguments of a field that selects rows. */
@@ -67,7 +62,7 @@ function relationshipFields (table: TrackedTable, role: string): string[] {
 
 function outputTypes (table: TrackedTable, role: string): string[] {
   const name = table.graphqlName
-  const columns = readableColumns(table, role).map(({ name, type, notNull }) => `${name}: ${typeOf(type)}${notNull ? '!' : ''}`)
+  const columns = readableColumns(table, role).map(({ name, type, notNull }) => `${name}: ${namesOf(type).type}${notNull ? '!' : ''}`)
   const returning = accessOf(table, role).select ? [`returning: [${name}!]!`] : []
   return [
     define('type', name, [...columns, ...relationshipFields(table, role)]),
@@ -85,7 +80,7 @@ function inputTypes (table: TrackedTable, role: string): string[] {
     define('input', `${name}_bool_exp`, [
       ...['_and', '_or'].map(operator => `${operator}: [${name}_bool_exp!] @notNull`),
       `_not: ${name}_bool_exp @notNull`,
-      ...readable.map(({ name, type }) => `${name}: ${comparisonName(type)} @notNull`),
+      ...readable.map(({ name, type }) => `${name}: ${namesOf(type).comparison} @notNull`),
       ...readableRelationships(table, role).map(({ name, target }) => `${name}: ${target.graphqlName}_bool_exp @notNull`)
     ]),
     define('input', `${name}_order_by`, readable.map(({ name }) => `${name}: order_by`)),

@@ -3,6 +3,7 @@ import type { GraphQLType, ValueNode } from 'graphql'
 import { isLosslessNumber, LosslessNumber } from 'lossless-json'
 import { HasuraFault, parseFailed, requireType } from '../fault.ts'
 import { jsonType } from '../json.ts'
+import type { Json } from '../json.ts'
 
 /** A value that a client gives: a literal of the document, or JSON from the variables. */
 export type Given = ValueNode | { kind: 'JSON', value: unknown }
@@ -50,20 +51,19 @@ export function toJson (given: Given, variables: Variables): unknown {
   }
 }
 
+const fromJson = (value: unknown): Given => ({ kind: 'JSON', value })
+
 /** The elements of a list, or undefined if the value is not a list. */
 export function elementsOf (given: Given): Given[] | undefined {
   if (given.kind === Kind.LIST) return [...given.values]
-  if (given.kind !== 'JSON' || !Array.isArray(given.value)) return undefined
-  return given.value.map((value: unknown) => ({ kind: 'JSON', value }))
+  return given.kind === 'JSON' && Array.isArray(given.value) ? given.value.map(fromJson) : undefined
 }
 
 /** The fields of an object, or undefined if the value is not an object. */
 export function fieldsOf (given: Given): Map<string, Given> | undefined {
   if (given.kind === Kind.OBJECT) return new Map(given.fields.map(({ name, value }) => [name.value, value]))
   if (given.kind !== 'JSON' || jsonType(given.value) !== 'Object') return undefined
-  return new Map(Object.entries(Object(given.value) as object).map(([name, value]: [string, unknown]) => (
-    [name, { kind: 'JSON', value }]
-  )))
+  return new Map(Object.entries(given.value as Json).map(([name, value]) => [name, fromJson(value)]))
 }
 
 /** A number as Hasura writes it in messages: 15.0, 2.147483648e9. */

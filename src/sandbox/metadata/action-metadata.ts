@@ -54,22 +54,18 @@ interface ActionDeclaration { kind: 'query' | 'mutation', field: GraphQLField<un
 
 export type Action = z.output<typeof actionSchema> & ActionDeclaration
 
-export interface ActionDeclarations {
-  /** @throws Error that names an action that is not declared, or what the sandbox does not support in it */
-  declarationOf: (action: string) => ActionDeclaration
-  /** The types of the actions in SDL, without scalars. */
-  types: string
-  /** The names of the scalars that actions may use, besides GraphQL's own. */
-  scalars: string[]
-}
-
 /** Hasura's CLI writes `type Mutation` or `type Query` for each action. */
 function isRoot (node: DefinitionNode): node is ObjectTypeDefinitionNode {
   return node.kind === Kind.OBJECT_TYPE_DEFINITION && ['Query', 'Mutation'].includes(node.name.value)
 }
 
-/** Reads the metadata's `actions.graphql`. */
-export function readActionDeclarations (file: string): ActionDeclarations {
+/**
+ * Reads the metadata's `actions.graphql`.
+ *
+ * @returns the types of the actions in SDL, the names of the scalars besides GraphQL's own, and a function that finds
+ *   an action. It throws an Error if the action is not declared, or names what the sandbox does not support in it
+ */
+export function readActionDeclarations (file: string) {
   const { definitions } = parse(readFileSync(file, 'utf8'))
   const fields = definitions.filter(isRoot).map(node => ({ ...node, kind: Kind.OBJECT_TYPE_EXTENSION as const }))
   const declared = definitions.filter(node => node.kind === Kind.SCALAR_TYPE_DEFINITION).map(({ name }) => name.value)
@@ -79,19 +75,14 @@ export function readActionDeclarations (file: string): ActionDeclarations {
   const schema = buildASTSchema({ kind: Kind.DOCUMENT, definitions: [...base.definitions, ...types, ...fields] })
   const roots = { query: schema.getQueryType(), mutation: schema.getMutationType() }
 
-  return {
-    declarationOf: (action) => {
-      for (const kind of ['mutation', 'query'] as const) {
-        const field = roots[kind]?.getFields()[action]
-        if (field === undefined) continue
-        const preset = field.args.find(({ defaultValue }) => defaultValue !== undefined)
-        if (preset === undefined) return { kind, field, sdl: field.astNode ? print(field.astNode) : '' }
-        // Hasura's CLI drops it silently.
-        throw new Error(`The sandbox does not support the default value of ${action}(${preset.name}) in ${file}`)
-      }
-      throw new Error(`The action ${action} is not declared in ${file}`)
-    },
-    types: types.map(print).join('\n'),
-    scalars
+  const declarationOf = (action: string): ActionDeclaration => {
+    const kind = roots.mutation?.getFields()[action] === undefined ? 'query' : 'mutation'
+    const field = roots[kind]?.getFields()[action]
+    if (field === undefined) throw new Error(`The action ${action} is not declared in ${file}`)
+    const preset = field.args.find(({ defaultValue }) => defaultValue !== undefined)
+    if (preset === undefined) return { kind, field, sdl: field.astNode ? print(field.astNode) : '' }
+    // Hasura's CLI drops it silently.
+    throw new Error(`The sandbox does not support the default value of ${action}(${preset.name}) in ${file}`)
   }
+  return { declarationOf, types: types.map(print).join('\n'), scalars }
 }

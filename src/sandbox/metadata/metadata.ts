@@ -3,14 +3,17 @@ import { dirname, join } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { actionsSchema, readActionDeclarations } from './action-metadata.ts'
-import type { Action, ActionDeclarations } from './action-metadata.ts'
+import type { Action } from './action-metadata.ts'
 import { check, isEmpty } from './check.ts'
 import { databaseSchema, tableSchema } from './table-metadata.ts'
 import type { TableMetadata } from './table-metadata.ts'
 
-export interface Metadata extends Pick<ActionDeclarations, 'types' | 'scalars'> {
+export interface Metadata {
   tables: TableMetadata[]
   actions: Action[]
+  /** The types of the actions in SDL, and the names of the scalars that these may use. */
+  types: string
+  scalars: string[]
   /** The metadata as Hasura's metadata API exports it, as far as the sandbox knows it. */
   exported: object
 }

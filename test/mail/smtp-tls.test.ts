@@ -1,26 +1,10 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import tls from 'node:tls'
 import type { SMTPServerOptions } from 'smtp-server'
 import t from 'tap'
 import type { Test } from 'tap'
-import { temporaryFolder } from '../support/folders.ts'
+import { certificate, noOpenssl as skip } from '../support/certificate.ts'
 import { service } from '../support/service.ts'
 import { faultySmtpServer, holdTimeouts, smtpServer, until } from '../support/smtp-servers.ts'
-
-const skip = !existsSync('/usr/bin/openssl') && 'there is no openssl in /usr/bin'
-
-/** A certificate that no authority has signed. */
-function certificate (t: Test, names = 'IP:127.0.0.1,IP:0.0.0.0'): { key: string, cert: string } {
-  const folder = temporaryFolder(t)
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-  execFileSync('/usr/bin/openssl', [
-    'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=mail.test',
-    '-addext', `subjectAltName=${names}`, '-keyout', key, '-out', cert
-  ], { stdio: 'ignore' })
-  return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }
-}
 
 /** Makes this process trust a certificate, as NODE_EXTRA_CA_CERTS does at start. */
 function trust (t: Test, ca: string): void {

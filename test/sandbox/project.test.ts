@@ -4,9 +4,9 @@ import { decodeJwt } from 'jose'
 import t from 'tap'
 import type { Test } from 'tap'
 import { adopt } from '../../src/cli/adopt/adopt.ts'
-import { doctor } from '../../src/cli/doctor/doctor.ts'
 import type { Environment } from '../../src/config.ts'
 import { startSandbox } from '../../src/sandbox/sandbox.ts'
+import { findAll } from '../support/findings.ts'
 import { dataFolder } from '../support/folders.ts'
 import { projects, writeProject } from '../support/hasura-projects.ts'
 import { request } from '../support/sandbox.ts'
@@ -63,7 +63,7 @@ for (const [title, { files, options, roles }] of Object.entries(projects)) {
     t.strictSame(await revoke(id, { token }), { ok: true })
     t.equal((await ends(email)).at(-1), 'revoked')
 
-    const found = await doctor(serviceEnv)
+    const found = await findAll(serviceEnv)
     t.strictSame(found.filter(({ state, check }) => state !== 'ok' && check !== 'SMTP'), [])
   })
 }

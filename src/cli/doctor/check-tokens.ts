@@ -1,18 +1,19 @@
 import type { FastifyInstance } from 'fastify'
 import type { TokenUserFragment } from '../../generated/operations.ts'
 import { harmless } from './check-webhook.ts'
-import { failed, ok, unknown } from './finding.ts'
-import type { Finding } from './finding.ts'
+import { describeError, failed, ok, unknown } from './finding.ts'
+import type { Result } from './finding.ts'
 import type { GraphqlAnswer, HasuraApi } from './hasura-api.ts'
 
 /** Signs a token for a user who does not exist, and puts it where Hasura's configuration expects it. */
-function signFor (service: FastifyInstance, role: string, others: string[]): Record<string, string> {
+export function signFor (service: FastifyInstance, role: string): Record<string, string> {
+  const { UNVERIFIED_ROLE: unverified } = service.config
   const user: Partial<TokenUserFragment> = {
     id: 0,
     default_role: role,
     disabled_at: null,
     email_verified_at: new Date(0).toISOString(),
-    roles: others.map(role => ({ role }))
+    roles: unverified === undefined ? [] : [{ role: unverified }]
   }
   // A project may add columns for its own claims.
   const token = service.jwt.sign(user as TokenUserFragment)
@@ -23,73 +24,78 @@ function signFor (service: FastifyInstance, role: string, others: string[]): Rec
 }
 
 async function describeKeys (url: string): Promise<string> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(10_000) }).catch((error: unknown) => error as Error)
-  return answer instanceof Error ? `here, it cannot be read: ${String(answer.cause)}` : `here, it answers HTTP ${answer.status}`
+  try {
+    const { status } = await fetch(url, { signal: AbortSignal.timeout(10_000) })
+    return `here, it answers HTTP ${status}`
+  } catch (error) {
+    return `here, it cannot be read: ${describeError([(error as Error).cause, error].find(Boolean))}`
+  }
 }
 
-/** Explains why Hasura refuses a token; undefined if it accepts it. */
-async function explain ({ code = '', message }: GraphqlAnswer, service: FastifyInstance): Promise<string | undefined> {
+const sameJson = 'set HASURA_GRAPHQL_JWT_SECRET to the same JSON on both sides, and restart both'
+
+/** Explains why Hasura does not accept a token. */
+async function explain ({ code = '', message }: GraphqlAnswer, service: FastifyInstance): Promise<string> {
   if (/JWTIssuedAtFuture|JWTNotYetValid/.test(message)) {
     return 'Hasura\'s clock is behind: synchronize both clocks, or set allowed_skew in HASURA_GRAPHQL_JWT_SECRET on both sides'
   }
   if (message.includes('JWTExpired')) return 'Hasura\'s clock is ahead by the lifetime of a token: synchronize both clocks'
-  const sameJson = 'set HASURA_GRAPHQL_JWT_SECRET to the same JSON on both sides, and restart both'
-  if (code.startsWith('jwt-')) return `Hasura does not find its claims (${message}): ${sameJson}`
   const { keys } = service.parsed.HASURA_GRAPHQL_JWT_SECRET
   if (code === 'invalid-jwt' && 'url' in keys) {
     return `Hasura has no key from ${keys.url} (${await describeKeys(keys.url)}): Hasura must reach this URL of the service`
   }
-  if (code === 'invalid-jwt' || code === 'invalid-headers') return `Hasura refuses it (${message}): ${sameJson}`
-  if (code === 'validation-failed') return `Hasura ignores it, or its role may not call RevokeSession: ${sameJson}, or add the permission`
-  return undefined
+  const problem = code.startsWith('jwt-') ? 'does not find its claims' : code === '' ? 'ignores it' : 'refuses it'
+  return `Hasura ${problem}${message && ` (${message})`}: ${sameJson}`
+}
+
+/**
+ * Checks that Hasura accepts a token with its roles.
+ *
+ * Hasura refuses a role that the token does not allow. This shows that Hasura has verified the token: without a token,
+ * and to the administrator, it gives another answer.
+ */
+export async function checkToken (
+  service: FastifyInstance, hasura: HasuraApi, headers: Record<string, string>, role: string
+): Promise<Result> {
+  const answer = await hasura.graphql('{ __typename }', { ...headers, 'x-hasura-role': 'hasura-jwt-auth-doctor' })
+  if (!answer.message.includes('role is not in allowed roles')) return failed(await explain(answer, service))
+  const { data, message } = await hasura.graphql('{ __typename }', headers)
+  if (data === undefined) return failed(`Hasura refuses the role ${role} (${message}): ${sameJson}`)
+  return ok(`Hasura accepts a new one of the role ${role}`)
 }
 
 /** Checks the role of requests without a token. */
-export async function checkUnauthorizedRole ({ config }: FastifyInstance, hasura: HasuraApi): Promise<Finding> {
+export async function checkUnauthorizedRole ({ config }: FastifyInstance, hasura: HasuraApi): Promise<Result> {
   const { HASURA_GRAPHQL_UNAUTHORIZED_ROLE: role } = config
   const { code = '', message } = await hasura.graphql(harmless)
-  const isRefused = ['validation-failed', 'invalid-headers'].includes(code) || message.includes('x-hasura-admin-secret')
-  if (!isRefused) return ok('unauthorized role', 'may call the actions')
-  return failed('unauthorized role', `a request without a token may not call the actions (${message}): set `
-    + `HASURA_GRAPHQL_UNAUTHORIZED_ROLE to ${role} on Hasura, and give that role the permissions`)
+  if (message.includes('allowlist')) return unknown('Hasura allows only the operations of its allow list')
+  if (['validation-failed', 'invalid-headers'].includes(code) || message.includes('x-hasura-admin-secret')) {
+    return failed(`a request without a token may not call the actions (${message}): set HASURA_GRAPHQL_UNAUTHORIZED_ROLE to `
+      + `${role} on Hasura, and give that role the permissions`)
+  }
+  // Of this role, Hasura passes on the headers of the client as session variables.
+  const asUser = await hasura.graphql('mutation { RevokeSession(id: "doctor") { ok } }', { 'x-hasura-user-id': '0' })
+  if (asUser.data === undefined) return ok('may call the actions')
+  return failed('a request without a token may act as any user: set HASURA_GRAPHQL_UNAUTHORIZED_ROLE to the same role on both '
+    + 'sides, and give that role no permission for RevokeSession')
 }
 
-async function checkUnverifiedRole (
+export async function checkUnverifiedRole (
   role: string, headers: Record<string, string>, hasura: HasuraApi
-): Promise<Finding> {
+): Promise<Result> {
   const { code, message } = await hasura.graphql(harmless, { ...headers, 'x-hasura-role': role })
-  if (code !== 'validation-failed') return ok('unverified role', `${role} may call the actions`)
-  return failed('unverified role', `${role} may not call the actions (${message}): run npm run adopt, and deploy`)
+  if (code !== 'validation-failed') return ok(`${role} may call the actions`)
+  return failed(`${role} may not call the actions (${message}): run npm run adopt, and deploy`)
 }
 
 /** More columns than PostgreSQL selects (SQLSTATE 54011), so the query fails before it reads anything. */
 const unselectable = `{ user(limit: 0) { ${Array.from({ length: 1700 }, (_, index) => `c${index}: id`).join(' ')} } }`
 
 /** In dev mode, not only the administrator sees the details of an error that Hasura does not expect. */
-async function checkDevMode (headers: Record<string, string>, hasura: HasuraApi): Promise<Finding> {
+export async function checkDevMode (headers: Record<string, string>, hasura: HasuraApi): Promise<Result> {
   const { code, internal } = await hasura.graphql(unselectable, headers)
   if (internal !== undefined) {
-    return failed('dev mode', 'on, so Hasura\'s errors repeat the input, passwords included: set HASURA_GRAPHQL_DEV_MODE to false')
+    return failed('on, so Hasura\'s errors repeat the input, passwords included: set HASURA_GRAPHQL_DEV_MODE to false')
   }
-  return code === 'unexpected' ? ok('dev mode', 'off') : unknown('dev mode', 'the role cannot select the ids of users')
-}
-
-/**
- * Checks that Hasura accepts a new token, and what depends on that.
- *
- * @param role - a role of signed-in users
- */
-export async function checkTokens (service: FastifyInstance, hasura: HasuraApi, role: string): Promise<Finding[]> {
-  const { UNVERIFIED_ROLE: unverified } = service.config
-  const headers = signFor(service, role, unverified === undefined ? [] : [unverified])
-  // Without an effect: there is no such session.
-  const problem = await explain(await hasura.graphql('mutation { RevokeSession(id: "doctor") { ok } }', headers), service)
-  if (problem !== undefined) return [failed('token', problem), unknown('dev mode', 'needs a token')]
-  const { keys } = service.parsed.HASURA_GRAPHQL_JWT_SECRET
-  return [
-    ok('token', `Hasura accepts a new one of the role ${role}`),
-    ...'url' in keys ? [ok('JWKS', `Hasura has fetched the key from ${keys.url}`)] : [],
-    ...unverified === undefined ? [] : [await checkUnverifiedRole(unverified, headers, hasura)],
-    await checkDevMode(headers, hasura)
-  ]
+  return code === 'unexpected' ? ok('off') : unknown('the role cannot select the ids of users')
 }

@@ -3,102 +3,120 @@ import type { FastifyInstance } from 'fastify'
 import { createTransport } from 'nodemailer'
 import app, { serverOptions } from '../../app.ts'
 import type { Environment } from '../../config.ts'
-import { checkMetadata, readMetadata } from './check-metadata.ts'
-import { checkTokens, checkUnauthorizedRole } from './check-tokens.ts'
+import type { ActionEntry } from './check-metadata.ts'
+import { checkActions, checkConsistency, checkIsolation, checkOperations, checkTables, readMetadata } from './check-metadata.ts'
+import { checkDevMode, checkToken, checkUnauthorizedRole, checkUnverifiedRole, signFor } from './check-tokens.ts'
 import { checkWebhook } from './check-webhook.ts'
-import { failed, ok, unknown } from './finding.ts'
-import type { Finding } from './finding.ts'
+import { attempt, describeError, failed, ok, unknown } from './finding.ts'
+import type { Finding, Result } from './finding.ts'
 import { hasuraApi } from './hasura-api.ts'
-import type { GraphqlAnswer, HasuraApi } from './hasura-api.ts'
+import type { HasuraApi } from './hasura-api.ts'
 
-function checkConnection ({ isGraphql }: GraphqlAnswer, url: string): Finding {
-  if (isGraphql) return ok('Hasura', `answers at ${url}`)
-  return failed('Hasura', `${url} does not answer GraphQL at /v1/graphql: correct HASURA_GRAPHQL_ENDPOINT`)
-}
-
-async function checkAdminSecret (hasura: HasuraApi): Promise<Finding> {
-  const { code, message } = await hasura.asAdmin('{ __typename }')
-  if (code === undefined) return ok('admin secret', 'accepted')
-  return failed('admin secret', `Hasura refuses it (${message}): set HASURA_GRAPHQL_ADMIN_SECRET to the same value on both sides`)
-}
-
-function checkClock ({ skewMs }: GraphqlAnswer, { parsed }: FastifyInstance): Finding {
-  if (skewMs === undefined) return unknown('clock', 'Hasura\'s answers have no date')
-  const seconds = Math.ceil(Math.abs(skewMs) / 1000)
-  if (seconds <= 1 + parsed.HASURA_GRAPHQL_JWT_SECRET.allowedSkewSeconds) return ok('clock', 'the same on both sides')
-  return failed('clock', `Hasura's is ${seconds} seconds ${skewMs > 0 ? 'ahead' : 'behind'}: synchronize both clocks`)
-}
-
-async function checkCors ({ parsed }: FastifyInstance, hasura: HasuraApi): Promise<Finding> {
-  if (parsed.APP_URL === undefined) return unknown('CORS', 'set APP_URL to the URL of your app to check it')
-  const { origin } = new URL(parsed.APP_URL)
-  const allowed = (await hasura.preflight(origin)).get('access-control-allow-origin')
-  if (allowed === origin) return ok('CORS', `web pages of ${origin} may call Hasura`)
-  return failed('CORS', `web pages of ${origin} may not call Hasura: add it to HASURA_GRAPHQL_CORS_DOMAIN on Hasura`)
-}
-
-function checkPluralSecrets (env: Environment): Finding {
+function checkPluralSecrets (env: Environment): Result {
   const set = ['HASURA_GRAPHQL_ADMIN_SECRETS', 'HASURA_GRAPHQL_JWT_SECRETS'].filter(name => env[name])
-  if (set.length === 0) return ok('plural secrets', 'unset')
-  return failed('plural secrets', `${set.join(' and ')} is set, and Hasura uses it instead of the single one: unset it`)
+  if (set.length === 0) return ok('unset for this service')
+  return failed(`set (${set.join(', ')}), and Hasura uses them instead of the single ones: unset them on both sides`)
+}
+
+async function checkConnection (hasura: HasuraApi, url: string): Promise<Result> {
+  let status: number | undefined
+  try {
+    ({ foreignStatus: status } = await hasura.graphql('{ __typename }'))
+  } catch (error) {
+    const problem = describeError(error)
+    const remedy = /CERT|ALTNAME/.test(problem)
+      ? 'correct HASURA_GRAPHQL_ENDPOINT, or set NODE_EXTRA_CA_CERTS to the file with its certificate authority'
+      : 'start Hasura, or correct HASURA_GRAPHQL_ENDPOINT'
+    return failed(`${url} cannot be reached (${problem}): ${remedy}`)
+  }
+  if (status === undefined) return ok(`answers at ${url}`)
+  return failed(`${url} answers HTTP ${status} without GraphQL at /v1/graphql: start Hasura, or correct HASURA_GRAPHQL_ENDPOINT`)
+}
+
+async function checkAdminSecret (hasura: HasuraApi): Promise<Result> {
+  const { code, message } = await hasura.asAdmin('{ __typename }')
+  if (code !== undefined) {
+    return failed(`Hasura refuses it (${message}): set HASURA_GRAPHQL_ADMIN_SECRET to the same value on both sides`)
+  }
+  const wrong = await hasura.graphql('{ __typename }', { 'x-hasura-admin-secret': 'doctor' })
+  if (wrong.data === undefined) return ok('accepted')
+  return failed('Hasura accepts any, so everybody is an administrator: set HASURA_GRAPHQL_ADMIN_SECRET on Hasura')
+}
+
+async function checkClock ({ parsed }: FastifyInstance, hasura: HasuraApi): Promise<Result> {
+  const { skewMs } = await hasura.graphql('{ __typename }')
+  if (skewMs === undefined) return unknown('Hasura\'s answers have no date')
+  const seconds = Math.ceil(Math.abs(skewMs) / 1000)
+  if (seconds <= 1 + parsed.HASURA_GRAPHQL_JWT_SECRET.allowedSkewSeconds) return ok('the same on both sides')
+  return failed(`Hasura's is ${seconds} seconds ${skewMs > 0 ? 'ahead' : 'behind'}: synchronize both clocks`)
+}
+
+async function checkCors ({ parsed }: FastifyInstance, hasura: HasuraApi): Promise<Result> {
+  if (parsed.APP_URL === undefined) return unknown('set APP_URL to the URL of your app to check it')
+  const { origin } = new URL(parsed.APP_URL)
+  if (await hasura.allowedOrigin(origin) === origin) return ok(`web pages of ${origin} may call Hasura`)
+  return failed(`web pages of ${origin} may not call Hasura: add it to HASURA_GRAPHQL_CORS_DOMAIN on Hasura`)
 }
 
 interface SmtpError { code?: string, responseCode?: number }
 
-async function checkSmtp ({ parsed }: FastifyInstance): Promise<Finding> {
+async function checkSmtp ({ parsed }: FastifyInstance): Promise<Result> {
   const { SMTP_URL: server } = parsed
-  if (server === undefined) return unknown('SMTP', 'off: set SMTP_URL to send mail')
+  if (server === undefined) return unknown('off: set SMTP_URL to send mail')
   const timeouts = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 10_000 }
   const transport = createTransport({ ...server, ...timeouts })
   const failure = await transport.verify().then(() => undefined, (error: unknown) => error as SmtpError)
   transport.close()
-  if (failure === undefined) return ok('SMTP', `${server.host} accepts the login`)
+  if (failure === undefined) return ok(`${server.host} accepts the login`)
   // Not the message, which may repeat what the server says about the user.
   const cause = [failure.code, failure.responseCode].filter(Boolean).join(' ')
-  return failed('SMTP', `${server.host} does not accept the login (${cause}): correct SMTP_URL`)
+  return failed(`${server.host} does not accept the login (${cause}): correct SMTP_URL`)
 }
 
-async function checkHasura (service: FastifyInstance, hasura: HasuraApi): Promise<Finding[]> {
-  const { HASURA_GRAPHQL_UNAUTHORIZED_ROLE: unauthorized, UNVERIFIED_ROLE: unverified } = service.config
-  const { href: url } = service.parsed.HASURA_GRAPHQL_ENDPOINT
-  let first: GraphqlAnswer
-  try {
-    first = await hasura.graphql('{ __typename }')
-  } catch (error) {
-    const cause = String([(error as Error).cause, error].find(Boolean))
-    return [failed('Hasura', `${url} cannot be reached (${cause}): start Hasura, or correct HASURA_GRAPHQL_ENDPOINT`)]
+/** Checks that Hasura accepts a new token, and then what needs one. */
+async function* checkWithToken (service: FastifyInstance, hasura: HasuraApi, role: string): AsyncGenerator<Finding> {
+  const { config: { UNVERIFIED_ROLE: unverified }, parsed: { HASURA_GRAPHQL_JWT_SECRET: { keys } } } = service
+  let headers: Record<string, string> = {}
+  const token = await attempt('token', async () => {
+    headers = signFor(service, role)
+    return checkToken(service, hasura, headers, role)
+  })
+  yield* token
+  if (token.some(({ state }) => state === 'failed')) {
+    yield { check: 'dev mode', ...unknown('needs a token') }
+    return
   }
-  const connection = checkConnection(first, url)
-  if (connection.state === 'failed') return [connection]
-  const secret = await checkAdminSecret(hasura)
-  const asAdmin = secret.state === 'ok'
-  const metadata = asAdmin ? await readMetadata(hasura) : undefined
-  const login = metadata?.actions?.find(({ name }) => name === 'Login')
-  const role = login?.permissions?.map(({ role }) => role).find(role => role !== unauthorized && role !== unverified)
-  return [
-    connection,
-    secret,
-    ...asAdmin ? [...await checkMetadata(service, hasura, metadata), await checkWebhook(hasura)] : [],
-    await checkUnauthorizedRole(service, hasura),
-    checkClock(first, service),
-    ...await checkTokens(service, hasura, role ?? 'user'),
-    await checkCors(service, hasura)
-  ]
+  if ('url' in keys) yield { check: 'JWKS', ...ok(`Hasura has fetched the key from ${keys.url}`) }
+  if (unverified !== undefined) {
+    yield* await attempt('unverified role', async () => checkUnverifiedRole(unverified, headers, hasura))
+  }
+  yield* await attempt('dev mode', async () => checkDevMode(headers, hasura))
 }
 
-async function checkAll (service: FastifyInstance, env: Environment): Promise<Finding[]> {
-  try {
-    await service.register(app, { env: { ...env, LOG_LEVEL: 'silent' } })
-  } catch (error) {
-    // A ConfigError has a line for each variable.
-    return (error as Error).message.split('\n').map(line => failed('configuration', line))
+async function* checkHasura (service: FastifyInstance): AsyncGenerator<Finding> {
+  const hasura = hasuraApi(service)
+  const connection = await checkConnection(hasura, service.parsed.HASURA_GRAPHQL_ENDPOINT.href)
+  yield { check: 'Hasura', ...connection }
+  if (connection.state === 'failed') return
+
+  const secret = await attempt('admin secret', async () => checkAdminSecret(hasura))
+  yield* secret
+  const isAdmin = secret.every(({ state }) => state === 'ok')
+  const metadata = isAdmin ? await readMetadata(hasura).catch(() => undefined) : undefined
+  const actionOf = (name: string): ActionEntry | undefined => metadata?.actions?.find(action => action.name === name)
+  if (isAdmin) {
+    yield* await attempt('tables and columns', async () => checkTables(service))
+    yield* await attempt('operations', async () => checkOperations(hasura))
+    yield* await attempt('metadata', async () => checkConsistency(hasura))
+    yield { check: 'isolation level', ...checkIsolation(metadata) }
+    yield* [checkActions(metadata, service)].flat().map(result => ({ check: 'actions', ...result }))
+    yield* await attempt('webhook', async () => checkWebhook(hasura, actionOf('Refresh')))
   }
-  return [
-    ok('configuration', 'complete'),
-    checkPluralSecrets(env),
-    ...await checkHasura(service, hasuraApi(service)),
-    await checkSmtp(service)
-  ]
+  yield* await attempt('unauthorized role', async () => checkUnauthorizedRole(service, hasura))
+  yield* await attempt('clock', async () => checkClock(service, hasura))
+  const roles = actionOf('RevokeSession')?.permissions?.map(({ role }) => role) ?? []
+  yield* checkWithToken(service, hasura, roles.find(role => role !== service.config.UNVERIFIED_ROLE) ?? 'user')
+  yield* await attempt('CORS', async () => checkCors(service, hasura))
 }
 
 /**
@@ -106,7 +124,21 @@ async function checkAll (service: FastifyInstance, env: Environment): Promise<Fi
  *
  * @returns the findings in the order in which they are worth reading
  */
-export async function doctor (env: Environment): Promise<Finding[]> {
+export async function* doctor (env: Environment): AsyncGenerator<Finding> {
   const service = Fastify(serverOptions())
-  return checkAll(service, env).finally(async () => service.close())
+  try {
+    try {
+      await service.register(app, { env: { ...env, LOG_LEVEL: 'silent' } })
+    } catch (error) {
+      // A ConfigError has a line for each variable.
+      yield* (error as Error).message.split('\n').map(line => ({ check: 'configuration', ...failed(line) }))
+      return
+    }
+    yield { check: 'configuration', ...ok('complete') }
+    yield { check: 'plural secrets', ...checkPluralSecrets(env) }
+    yield* checkHasura(service)
+    yield { check: 'SMTP', ...await checkSmtp(service) }
+  } finally {
+    await service.close()
+  }
 }

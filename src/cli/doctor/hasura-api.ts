@@ -1,13 +1,22 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
+import { request } from 'undici'
 
 /** Milliseconds for a request. An action that Hasura cannot reach takes longest: 10 seconds for `Refresh`. */
 const timeoutMs = 30_000
 
-interface GraphqlError { message: string, extensions?: { code?: unknown, internal?: unknown } }
+interface HttpAnswer {
+  status: number
+  headers: IncomingHttpHeaders
+  /** The parsed JSON; undefined if it is none. */
+  body: unknown
+}
 
 /** An answer of `/v1/graphql`. */
 export interface GraphqlAnswer {
-  isGraphql: boolean
+  /** The HTTP status if it is not an answer of a GraphQL server. */
+  foreignStatus?: number
+  data?: unknown
   /** Those of the first error. */
   code?: string
   message: string
@@ -21,70 +30,72 @@ export interface HasuraApi {
   asAdmin: (query: string) => Promise<GraphqlAnswer>
   /** A request to the metadata API; undefined if Hasura does not serve it. */
   metadata: (type: string, version?: number) => Promise<Record<string, unknown> | undefined>
-  /** The response to a preflight of a web page's request. */
-  preflight: (origin: string) => Promise<Headers>
+  /** The origin that Hasura allows for web pages of an origin. */
+  allowedOrigin: (origin: string) => Promise<unknown>
+}
+
+function parseJson (text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+async function send (
+  url: string, method: 'POST' | 'OPTIONS', headers: Record<string, string>, body?: object
+): Promise<HttpAnswer> {
+  const response = await request(url, {
+    method,
+    headers: { 'content-type': 'application/json', ...headers },
+    body: body === undefined ? null : JSON.stringify(body),
+    signal: AbortSignal.timeout(timeoutMs)
+  })
+  return { status: response.statusCode, headers: response.headers, body: parseJson(await response.body.text()) }
 }
 
 /** The header `Date` has whole seconds, so the skew is the least that explains it. */
-function readSkew (headers: Headers, sentAt: number): number | undefined {
-  const date = Date.parse(String(headers.get('date')))
+function readSkew ({ date: header }: IncomingHttpHeaders, sentAt: number): number | undefined {
+  const date = Date.parse(String(header))
   if (Number.isNaN(date)) return undefined
   const [earliest, latest] = [date - Date.now(), date + 999 - sentAt]
   return earliest > 0 ? earliest : Math.min(latest, 0)
 }
 
-function readGraphql (text: string): GraphqlAnswer {
-  let body: unknown
-  try {
-    body = JSON.parse(text)
-  } catch {
-    // Not GraphQL.
-  }
+interface GraphqlError { message: string, extensions?: { code?: unknown, internal?: unknown } }
+
+function readGraphql ({ status, body }: HttpAnswer): GraphqlAnswer {
   const { data, errors } = Object(body) as { data?: unknown, errors?: GraphqlError[] }
   const error = Array.isArray(errors) ? errors[0] : undefined
-  const { code, internal } = error?.extensions ?? {}
-  return {
-    isGraphql: data !== undefined || error !== undefined,
-    message: error?.message ?? '',
-    ...error !== undefined && { code: String(code), internal }
+  if (error !== undefined) {
+    const { code, internal } = error.extensions ?? {}
+    return { code: String(code), message: error.message, internal }
   }
+  return data === undefined ? { foreignStatus: status, message: '' } : { data, message: '' }
 }
 
-/** Requests to Hasura with the settings of the service. They throw the errors of `fetch`. */
+/** Requests to Hasura with the settings of the service. They throw the errors of undici. */
 export function hasuraApi ({ config, parsed }: FastifyInstance): HasuraApi {
   const base = parsed.HASURA_GRAPHQL_ENDPOINT.href.replace(/\/+$/, '')
   const admin = { 'x-hasura-admin-secret': config.HASURA_GRAPHQL_ADMIN_SECRET }
-  const post = async (path: string, body: object, headers: Record<string, string>): Promise<Response> => (
-    fetch(base + path, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: JSON.stringify(body),
-      redirect: 'manual',
-      signal: AbortSignal.timeout(timeoutMs)
-    })
-  )
   const graphql: HasuraApi['graphql'] = async (query, headers = {}) => {
     const sentAt = Date.now()
-    const response = await post('/v1/graphql', { query }, headers)
-    const skewMs = readSkew(response.headers, sentAt)
-    return { ...readGraphql(await response.text()), ...skewMs !== undefined && { skewMs } }
+    const answer = await send(`${base}/v1/graphql`, 'POST', headers, { query })
+    const skewMs = readSkew(answer.headers, sentAt)
+    return { ...readGraphql(answer), ...skewMs !== undefined && { skewMs } }
   }
   return {
     graphql,
     asAdmin: async query => graphql(query, admin),
     async metadata (type, version = 1) {
-      const response = await post('/v1/metadata', { type, version, args: {} }, admin)
-      return response.ok ? await response.json() as Record<string, unknown> : undefined
+      const { status, body } = await send(`${base}/v1/metadata`, 'POST', admin, { type, version, args: {} })
+      return status === 200 ? body as Record<string, unknown> | undefined : undefined
     },
-    async preflight (origin) {
-      const { headers } = await fetch(`${base}/v1/graphql`, {
-        method: 'OPTIONS',
-        headers: {
-          origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type,authorization'
-        },
-        signal: AbortSignal.timeout(timeoutMs)
+    async allowedOrigin (origin) {
+      const { headers } = await send(`${base}/v1/graphql`, 'OPTIONS', {
+        origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type,authorization'
       })
-      return headers
+      return headers['access-control-allow-origin']
     }
   }
 }

@@ -14,9 +14,10 @@ function describe ({ check, state, text }: Finding): string {
 }
 
 try {
-  const findings = await doctor(readEnvironment())
-  console.log(findings.map(describe).join('\n'))
-  process.exitCode = findings.some(({ state }) => state === 'failed') ? 1 : 0
+  for await (const finding of doctor(readEnvironment())) {
+    console.log(describe(finding))
+    if (finding.state === 'failed') process.exitCode = 1
+  }
 } catch (error) {
   console.error((error as Error).message)
   process.exitCode = 1

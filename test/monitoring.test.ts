@@ -51,6 +51,7 @@ t.test('the dashboard and the alerts use only metrics, labels and outcomes that 
   for (const expr of expressions) {
     const selectors = selectorsOf(expr)
     t.ok(selectors.length > 0, expr)
+    t.strictSame(selectors.filter(({ matchers }) => !/^job="(?:hasura-jwt-auth|\$job)"/.test(matchers)), [], `${expr} selects one job`)
     const labels = selectors.flatMap(({ name }) => metrics.get(name) ?? [])
     for (const { name, matchers } of selectors) {
       t.ok(name === 'up' || metrics.has(name), `${name} exists`)
@@ -137,19 +138,43 @@ t.test('no alert fires while all is well', { skip: noPromtool }, async (t) => {
   checkAlerts(t, healthy(1600), 1590, [])
 })
 
+t.test('two failures in five minutes are no alert, also if there are hardly any attempts', { skip: noPromtool }, async (t) => {
+  const quiet = healthy(100).filter(({ series }) => !series.includes('attempts'))
+  for (const outcome of ['hasura-unavailable', 'overloaded', 'internal']) {
+    checkAlerts(t, [...quiet, attempts('success', '0x90 1x10'), attempts(outcome, '0x90 1 2x9')], 95, [])
+  }
+})
+
+t.test('other jobs, such as those of a staging system, neither cause nor hide an alert', { skip: noPromtool }, async (t) => {
+  const others = (all: Series[]): Series[] => all.map(({ series, values }) => (
+    { series: series.replace('job="hasura-jwt-auth"', 'job="staging"'), values }
+  ))
+  const failing = [
+    series('hasura_jwt_auth_ready', '0x100'), series('up', '0x100'), series('nodejs_eventloop_lag_p99_seconds', '1x100'),
+    series('hasura_jwt_auth_refresh_token_reuse_total', '0+1x100'), series('hasura_jwt_auth_mail_retries_total', '0+1x100'),
+    ...['hasura-unavailable', 'overloaded', 'internal', 'access-denied'].map(outcome => attempts(outcome, '0+60x100')),
+    attempts('invalid-credentials', '0x60 0+600x40')
+  ]
+  // In 100 minutes, they are more than on average.
+  const well = healthy(100).filter(({ series }) => !series.includes('invalid-credentials'))
+  checkAlerts(t, [...well, ...others(failing)], 95, [])
+  const most = rules.map(({ alert }) => alert).filter(alert => alert !== 'PasswordGuessing')
+  checkAlerts(t, [...failing.slice(0, -1), ...others(well)], 95, most)
+})
+
 t.test('each alert fires on its fault', { skip: noPromtool }, async (t) => {
   const faults: Array<[firing: string[], fault: Series[]]> = [
     [['NoReplicaReady', 'ReplicaMissing'], [series('hasura_jwt_auth_ready', '0x100')]],
-    [['ReplicaMissing'], [series('hasura_jwt_auth_ready', '0x100'), { series: 'hasura_jwt_auth_ready{instance="b"}', values: '1x100' }]],
+    [['ReplicaMissing'], [series('hasura_jwt_auth_ready', '0x100'), { series: 'hasura_jwt_auth_ready{job="hasura-jwt-auth",instance="b"}', values: '1x100' }]],
     [['ReplicaMissing'], [series('up', '0x100')]],
     [['HasuraUnavailable'], [attempts('hasura-unavailable', '0+60x100')]],
     [['Overloaded'], [attempts('overloaded', '0+60x100')]],
-    [['InternalErrors'], [attempts('internal', '0+1x100')]],
+    [['InternalErrors'], [attempts('internal', '0+60x100')]],
     [['PasswordGuessing'], [attempts('invalid-credentials', '0x60 0+600x40')]],
     [['PasswordGuessing'], [attempts('rate-limited', '0x60 0+600x40')]],
     [['WebhookAccessDenied'], [attempts('access-denied', '0+1x100')]],
     [['RefreshTokenReused'], [series('hasura_jwt_auth_refresh_token_reuse_total', '0x60 1x40')]],
-    [['MailFails'], [{ series: 'hasura_jwt_auth_mails_total{mail="reset-password",outcome="failed"}', values: '0+1x100' }]],
+    [['MailFails'], [{ series: 'hasura_jwt_auth_mails_total{job="hasura-jwt-auth",mail="reset-password",outcome="failed"}', values: '0+1x100' }]],
     [['EventLoopSlow'], [series('nodejs_eventloop_lag_p99_seconds', '0.5x100')]]
   ]
   t.strictSame([...new Set(faults.map(([[alert]]) => alert))], rules.map(({ alert }) => alert), 'every alert has a fault')

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { HasuraFault } from '../fault.ts'
-import { createJwtVerifier } from './verify-jwt.ts'
 import type { TokenPlace } from './jwt-config.ts'
+import { createJwtVerifier } from './verify-jwt.ts'
 
 /** The caller: a role and Hasura's session variables. Their names are lower-case; `x-hasura-role` is always there. */
 export interface Session { role: string, variables: Record<string, string> }

@@ -48,14 +48,11 @@ function compileRows (
   const order = [args['order_by'] ?? []].flat().flatMap(term => Object.entries(term as Json))
     .filter(([, direction]) => direction !== null)
     .map(([name, direction]) => `${alias}.${quote(name)} ${String(direction).replaceAll('_', ' ')}`)
-  const bounds = [args['limit'], bound].filter(bound => typeof bound === 'number')
-  const { offset } = args
-  return [
-    `SELECT ${value(alias)} AS item FROM ${from} ${alias} WHERE ${where}`,
-    order.length === 0 ? '' : `ORDER BY ${order.join(', ')}`,
-    bounds.length === 0 ? '' : `LIMIT ${Math.min(...bounds)}`,
-    typeof offset === 'bigint' ? `OFFSET ${offset}` : ''
-  ].join(' ')
+  const orderBy = order.length === 0 ? '' : `ORDER BY ${order.join(', ')}`
+  const limits = [args['limit'], bound].filter(limit => typeof limit === 'number')
+  const limit = limits.length === 0 ? 'ALL' : Math.min(...limits)
+  const offset = typeof args['offset'] === 'bigint' ? args['offset'] : 0
+  return `SELECT ${value(alias)} AS item FROM ${from} ${alias} WHERE ${where} ${orderBy} LIMIT ${limit} OFFSET ${offset}`
 }
 
 /** Compiles a JSON object. PostgreSQL writes the values, so that numbers keep all their digits. */
@@ -81,7 +78,7 @@ function compileRow (fields: Selected[], table: TrackedTable, alias: string, of:
 
 /** Compiles a query for one row as a JSON object. */
 export function compileOne ({ args, fields }: Query, source: Source, of: Statement): string {
-  return `(${compileRows(args, source, of, alias => compileRow(fields, source.table, alias, of))} LIMIT 1)`
+  return `(${compileRows(args, source, of, alias => compileRow(fields, source.table, alias, of), 1)})`
 }
 
 /** Compiles a query for rows as a JSON array. */

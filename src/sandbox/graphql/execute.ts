@@ -9,12 +9,12 @@ import { writeJson } from '../json.ts'
 import type { Json } from '../json.ts'
 import type { Metadata } from '../metadata/metadata.ts'
 import type { CallAction } from './action.ts'
-import { invalidInput } from './values.ts'
 import { readOperation, readVariables } from './operation.ts'
 import type { Client } from './root-field.ts'
 import { createRoleSchema } from './schema.ts'
 import type { RoleSchema } from './schema.ts'
 import { checkDirectives, readSelection } from './selection.ts'
+import { invalidInput } from './values.ts'
 
 export interface GraphqlRequest { query: string, variables: Json, operationName: string | null }
 

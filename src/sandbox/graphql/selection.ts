@@ -3,10 +3,10 @@ import {
 } from 'graphql'
 import type { DirectiveNode, FieldNode, GraphQLObjectType, SelectionNode } from 'graphql'
 import type { Selected } from '../database/select.ts'
-import { invalidInput } from './values.ts'
 import { readArguments } from './input.ts'
 import type { InputContext } from './input.ts'
 import type { Operation } from './operation.ts'
+import { invalidInput } from './values.ts'
 
 /** The request whose selections are read. */
 export type SelectionContext = InputContext & Pick<Operation, 'fragments'>

@@ -76,7 +76,9 @@ export const insertRows: Mutate = async (table, args, { db, session }, path) => 
   const { insert, update } = accessOf(table, session.role)
   const rows = ([objects].flat() as Json[]).map(row => withPresets(row, insert?.set, of))
   if (rows.length === 0) return nothing
-  const { columns } = table
+  const mentioned = table.columns.filter(({ name }) => rows.some(row => Object.hasOwn(row, name)))
+  // Names only the columns that are given: an insert into a view must not name one that the view computes.
+  const columns = mentioned.length === 0 ? table.columns.slice(0, 1) : mentioned
   const values = rows.map(row => columns.map(column => (
     Object.hasOwn(row, column.name) ? parameter(of, row[column.name], column) : 'DEFAULT'
   )))

@@ -2,6 +2,7 @@ import { hash } from '@node-rs/argon2'
 import { decodeJwt } from 'jose'
 import t from 'tap'
 import { inboxOf, subjects } from '../support/mail.ts'
+import { replace } from '../support/replace.ts'
 import { sandbox } from '../support/sandbox.ts'
 import { failure, hasuraOf, service } from '../support/service.ts'
 import { clientsOf, password, tokenSecret, tokensOf } from '../support/sessions.ts'
@@ -10,7 +11,7 @@ import { mailSettings } from '../support/smtp-servers.ts'
 // The limits count from a clock that the tests move.
 let ahead = 0
 const clock = performance.now.bind(performance)
-t.intercept(performance, 'now', { value: () => clock() + ahead })
+replace(t, performance, 'now', () => clock() + ahead)
 const later = (seconds: number): void => { ahead += seconds * 1000 }
 
 const running = await sandbox(t, { env: { ...tokenSecret, UNVERIFIED_ROLE: 'unverified' } })

@@ -11,13 +11,14 @@ import type { Test } from 'tap'
 import { fileNameOf } from '../../src/jwt/key-files.ts'
 import { pairFor, privatePem, publicPem } from '../support/key-pairs.ts'
 import { temporaryFolder } from '../support/folders.ts'
+import { replace } from '../support/replace.ts'
 import { service } from '../support/service.ts'
 
 // The tests set the clock. The service reads the files again in the next turn of the event loop, not a second later.
 let now = Date.parse('2026-01-01T00:00:00Z')
 const turn = async (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
-t.intercept(Date, 'now', { value: () => now })
-t.intercept(timers, 'setTimeout', { value: turn })
+replace(t, Date, 'now', () => now)
+replace(t, timers, 'setTimeout', turn)
 syncBuiltinESMExports()
 
 const url = JSON.stringify({ jwk_url: 'http://auth:3000/.well-known/jwks.json' })

@@ -4,6 +4,7 @@ import t from 'tap'
 import { createMailedTokens, isInState } from '../../src/mail/mailed-token.ts'
 import type { Purpose } from '../../src/mail/mailed-token.ts'
 import type { FoundUser } from '../../src/sessions/verified-user.ts'
+import { replace } from '../support/replace.ts'
 
 const secret = 'a-token-secret-of-at-least-32-characters'
 const other = 'another-token-secret-of-32-characters-or-more'
@@ -21,7 +22,7 @@ const user: FoundUser = {
 const time = '2026-01-01T00:00:00.123456+00:00'
 
 let now = Date.parse('2026-01-01T00:00:00.900Z')
-t.intercept(Date, 'now', { value: () => now })
+replace(t, Date, 'now', () => now)
 
 const tokens = createMailedTokens([secret], 3600)
 

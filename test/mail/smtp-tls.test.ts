@@ -3,15 +3,14 @@ import type { SMTPServerOptions } from 'smtp-server'
 import t from 'tap'
 import type { Test } from 'tap'
 import { certificate, noOpenssl as skip } from '../support/certificate.ts'
+import { replace } from '../support/replace.ts'
 import { service } from '../support/service.ts'
 import { faultySmtpServer, holdTimeouts, smtpServer, until } from '../support/smtp-servers.ts'
 
 /** Makes this process trust a certificate, as NODE_EXTRA_CA_CERTS does at start. */
 function trust (t: Test, ca: string): void {
   const { connect } = tls
-  t.intercept(tls, 'connect', {
-    value: (options: tls.ConnectionOptions, callback?: () => void) => connect({ ...options, ca }, callback)
-  })
+  replace(t, tls, 'connect', (options: tls.ConnectionOptions, callback?: () => void) => connect({ ...options, ca }, callback))
 }
 
 const credentials = 'us%40er:p%40ss%2Fw%C3%B6rd%25'

@@ -3,6 +3,7 @@ import { hash } from '@node-rs/argon2'
 import t from 'tap'
 import type { Test } from 'tap'
 import { concurrency, maxLength, pauses } from '../../src/mail/mail-queue.ts'
+import { replace } from '../support/replace.ts'
 import { hasuraOf, service } from '../support/service.ts'
 import { faultySmtpServer, holdTimeouts, mailSettings, until } from '../support/smtp-servers.ts'
 import type { SmtpFault, SmtpStep } from '../support/smtp-servers.ts'
@@ -193,11 +194,9 @@ function holdSocketTimeouts (t: Test, milliseconds: number): Socket[] {
   const sockets: Socket[] = []
   type SetTimeout = (this: Socket, timeout: number, callback?: () => void) => Socket
   const { setTimeout: original } = Socket.prototype as { setTimeout: SetTimeout }
-  t.intercept(Socket.prototype, 'setTimeout', {
-    value (this: Socket, timeout: number, callback?: () => void) {
-      if (timeout === milliseconds) sockets.push(this)
-      return original.call(this, timeout, callback)
-    }
+  replace(t, Socket.prototype, 'setTimeout', function (this: Socket, timeout: number, callback?: () => void) {
+    if (timeout === milliseconds) sockets.push(this)
+    return original.call(this, timeout, callback)
   })
   return sockets
 }

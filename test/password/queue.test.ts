@@ -6,6 +6,7 @@ import t from 'tap'
 import { createHashQueue } from '../../src/password/queue.ts'
 import type { QueueSlot } from '../../src/password/queue.ts'
 import { hashThreads } from '../support/hash-threads.ts'
+import { replace } from '../support/replace.ts'
 import { failure, hasuraOf, service, settings } from '../support/service.ts'
 
 /** Jobs that end when the test says so. `begun` has their numbers in the order in which they began. */
@@ -124,7 +125,7 @@ t.test('the expected wait is the only limit on waiting hashes', async (t) => {
 
 t.test('the expected wait follows the measured time of a hash', async (t) => {
   let now = 0
-  t.intercept(performance, 'now', { value: () => now })
+  replace(t, performance, 'now', () => now)
   const { admit, run } = queueOf(1, 3000, 10_000)
   const { ends, job } = jobs()
   const running = run(job(1))

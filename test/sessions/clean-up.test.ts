@@ -1,6 +1,7 @@
 import { setTimeout as after } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
+import { replace } from '../support/replace.ts'
 import { sandbox } from '../support/sandbox.ts'
 import { hasuraOf, service } from '../support/service.ts'
 import { clientsOf, tokenSecret, tokensOf } from '../support/sessions.ts'
@@ -29,13 +30,11 @@ function holdTimers (t: Test) {
     held.delete(timer)
     originalClear(timer)
   }
-  t.intercept(globalThis, 'clearTimeout', { value: clear })
-  t.intercept(globalThis, 'setTimeout', {
-    value: (run: (...args: unknown[]) => void, milliseconds: number, ...args: unknown[]) => {
-      const timer = originalSet(() => { run(...args) }, milliseconds)
-      if (milliseconds >= minute && args.length === 0) held.set(timer, { at: now + milliseconds, run })
-      return timer
-    }
+  replace(t, globalThis, 'clearTimeout', clear)
+  replace(t, globalThis, 'setTimeout', (run: (...args: unknown[]) => void, milliseconds: number, ...args: unknown[]) => {
+    const timer = originalSet(() => { run(...args) }, milliseconds)
+    if (milliseconds >= minute && args.length === 0) held.set(timer, { at: now + milliseconds, run })
+    return timer
   })
   return {
     held,
@@ -169,7 +168,7 @@ t.test('close waits for a mutation in progress, and nothing fails because of it'
 t.test('the first run comes one to five minutes after the start, and another one every hour', async (t) => {
   for (const [random, first] of [[0, minute], [0.5, 3 * minute], [0.999, 5 * minute - 240]] as const) {
     await t.test(`${first} milliseconds`, async (t) => {
-      t.intercept(Math, 'random', { value: () => random })
+      replace(t, Math, 'random', () => random)
       const { held, tick } = holdTimers(t)
       const { url, asked } = await hasuraOf(t, { StaleSessions: stale() })
       await service(t, { ...env, HASURA_GRAPHQL_ENDPOINT: url })

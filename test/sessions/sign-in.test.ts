@@ -1,6 +1,7 @@
 import { hash } from '@node-rs/argon2'
 import { decodeJwt } from 'jose'
 import t from 'tap'
+import { replace } from '../support/replace.ts'
 import { failure, hasuraOf, service } from '../support/service.ts'
 import { password, tokenSecret } from '../support/sessions.ts'
 
@@ -43,7 +44,7 @@ t.test('the session begins now, and the mutation repeats the email and the hash 
 
 t.test('expires_in is right to the second, however long Hasura takes to store the session and the new hash', async (t) => {
   let now = Date.parse('2026-01-01T00:00:00.900Z')
-  t.intercept(Date, 'now', { value: () => now })
+  replace(t, Date, 'now', () => now)
   const answers: Record<string, unknown> = { UserByEmail: { data: { user: [{ ...row, password: outdated }] } } }
   const { url } = await hasuraOf(t, answers)
   const slowly = (answer: object) => {

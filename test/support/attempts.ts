@@ -2,6 +2,7 @@ import { hash } from '@node-rs/argon2'
 import type { Test } from 'tap'
 import type { Environment } from '../../src/config.ts'
 import { redis } from './redis.ts'
+import { replace } from './replace.ts'
 import { hasuraOf, service } from './service.ts'
 
 export const email = 'someone@test.com'
@@ -54,7 +55,7 @@ export async function storeOf (t: Test, store: 'memory' | 'Redis') {
   if (store === 'memory') {
     const now = performance.now.bind(performance)
     let passed = 0
-    t.intercept(performance, 'now', { value: () => now() + passed })
+    replace(t, performance, 'now', () => now() + passed)
     return { env: {}, pass: async (milliseconds: number) => { passed += milliseconds } }
   }
   const { url } = await redis(t)

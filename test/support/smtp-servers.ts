@@ -9,6 +9,7 @@ import { SMTPServer } from 'smtp-server'
 import type { SMTPServerOptions } from 'smtp-server'
 import type { Test } from 'tap'
 import { pauses, tryMs } from '../../src/mail/mail-queue.ts'
+import { replace } from './replace.ts'
 
 /** Settings that turn mail on, with a server that does not exist, and little time for it at the end. */
 export const mailSettings = {
@@ -131,12 +132,10 @@ export async function faultySmtpServer (t: Test, first: Partial<Record<SmtpStep,
 export function holdTimeouts (t: Test, isHeld = (milliseconds: number): boolean => milliseconds === tryMs) {
   const held = new Map<NodeJS.Timeout, () => void>()
   const { setTimeout: original } = globalThis
-  t.intercept(globalThis, 'setTimeout', {
-    value: (run: () => void, milliseconds: number, ...args: []) => {
-      const timer = original(run, pauses.includes(milliseconds) ? 1 : milliseconds, ...args)
-      if (isHeld(milliseconds)) held.set(timer, run)
-      return timer
-    }
+  replace(t, globalThis, 'setTimeout', (run: () => void, milliseconds: number, ...args: []) => {
+    const timer = original(run, pauses.includes(milliseconds) ? 1 : milliseconds, ...args)
+    if (isHeld(milliseconds)) held.set(timer, run)
+    return timer
   })
   return {
     /** Ends every time limit that has begun. One of a try that has ended has no effect. */

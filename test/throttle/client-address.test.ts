@@ -7,6 +7,7 @@ import type { Test } from 'tap'
 import config from '../../src/config.ts'
 import { serverOptions } from '../../src/http/http.ts'
 import clientAddress from '../../src/throttle/client-address.ts'
+import { replace } from '../support/replace.ts'
 import { hasuraOf, service, settings } from '../support/service.ts'
 
 /** Only the plugin, and the address that it reads from a request with these headers. */
@@ -67,7 +68,7 @@ t.test('anything except one address is the same unusable value, with one warning
 t.test('an absent header is no address, with one warning a minute', async (t) => {
   const now = performance.now()
   let passed = 0
-  t.intercept(performance, 'now', { value: () => now + passed })
+  replace(t, performance, 'now', () => now + passed)
   const { addressOf, warnings } = await start(t)
   for (let i = 0; i < 3; i++) t.equal(await addressOf({ 'x-forwarded-for': '203.0.113.7' }), undefined)
   t.equal(await addressOf({ 'x-client-address': 'unknown' }), 'unusable')

@@ -8,6 +8,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { attempts, redisClient, statuses, times } from '../support/attempts.ts'
 import { freePort, redis, skip } from '../support/redis.ts'
+import { replace } from '../support/replace.ts'
 import { service } from '../support/service.ts'
 
 const minuteMs = 60_000
@@ -85,7 +86,7 @@ t.test('memory takes over while Redis fails, and the log says so once', { skip }
   t.equal(failuresIn(log).length, 1)
 
   // The next attempt to connect must not depend on the wall clock.
-  t.intercept(Date, 'now', { value: () => 0 })
+  replace(t, Date, 'now', () => 0)
   await redis(t, port)
   await attemptUntil(right, () => isBack(log))
   t.equal((await right()).status, 200, 'Redis has counted nothing')

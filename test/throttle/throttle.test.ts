@@ -4,6 +4,7 @@ import type { Environment } from '../../src/config.ts'
 import throttle from '../../src/throttle/throttle.ts'
 import { attempts, statuses, storeOf, times, user } from '../support/attempts.ts'
 import { skip } from '../support/redis.ts'
+import { replace } from '../support/replace.ts'
 import { failure, hasuraOf, serverOf, service } from '../support/service.ts'
 
 const invalid = failure('invalid-credentials', 'Invalid credentials')
@@ -123,7 +124,7 @@ for (const store of ['memory', 'Redis'] as const) {
       constructor (value: number | string = ShiftedDate.now()) { super(value) }
       static override now (): number { return RealDate.now() + offset }
     }
-    t.intercept(globalThis, 'Date', { value: ShiftedDate })
+    replace(t, globalThis, 'Date', ShiftedDate)
     const { env, pass } = await storeOf(t, store)
     const { right, wrong } = await attempts(t, { ...env, LOGIN_LIMIT_PER_ACCOUNT: '2' })
     t.strictSame(statuses(await times(2, wrong)), { 401: 2 })
@@ -178,7 +179,7 @@ for (const store of ['memory', 'Redis'] as const) {
 
 t.test('an unknown account is limited exactly like a known one', async (t) => {
   const now = performance.now()
-  t.intercept(performance, 'now', { value: () => now })
+  replace(t, performance, 'now', () => now)
   const [known, unknown] = await Promise.all([[user], []].map(async (found) => {
     const { url } = await hasuraOf(t, { UserByEmail: { data: { user: found } } })
     const { wrong } = await attempts(t, { HASURA_GRAPHQL_ENDPOINT: url })

@@ -22,7 +22,7 @@ export function objectOf<Shape extends z.ZodRawShape> (shape: Shape) {
  * @param skipped - receives what the sandbox does not know, which is then left out where it is not part of a permission
  * @throws Error that names the first key that the sandbox does not support: ignoring it would give wrong answers
  */
-export function check<T extends z.ZodType> (
+export function checkMetadata<T extends z.ZodType> (
   schema: T, value: unknown, file: string, skipped?: string[]
 ): z.output<T> {
   const known = skipped === undefined ? value : prune(schema, value, file, skipped)

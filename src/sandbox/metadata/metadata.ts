@@ -4,7 +4,7 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { actionsSchema, readActionDeclarations } from './action-metadata.ts'
 import type { Action } from './action-metadata.ts'
-import { check, isEmpty } from './check.ts'
+import { checkMetadata, isEmpty } from './check.ts'
 import { databaseSchema, tableSchema } from './table-metadata.ts'
 import type { TableMetadata } from './table-metadata.ts'
 
@@ -40,14 +40,14 @@ function include (value: unknown, file: string): [unknown, string] {
 
 function readTables (list: unknown, databasesFile: string, skipped?: string[]): TableMetadata[] {
   const [entries, file] = include(list, databasesFile)
-  return check(z.array(z.unknown()), entries ?? [], file).map((entry) => {
+  return checkMetadata(z.array(z.unknown()), entries ?? [], file).map((entry) => {
     const [table, tableFile] = include(entry, file)
-    return check(tableSchema, table, tableFile, skipped)
+    return checkMetadata(tableSchema, table, tableFile, skipped)
   })
 }
 
 function readSources (file: string, skipped?: string[]) {
-  return check(z.array(databaseSchema), readYaml(file), file, skipped).map(database => (
+  return checkMetadata(z.array(databaseSchema), readYaml(file), file, skipped).map(database => (
     { ...database, tables: readTables(database.tables, file, skipped) }
   ))
 }
@@ -67,9 +67,9 @@ export function loadMetadata (folder: string, skipped?: string[]): Metadata {
     skipped.push(name)
   }
   const versionFile = join(folder, 'version.yaml')
-  check(z.strictObject({ version: z.literal(3) }), readYaml(versionFile), versionFile)
+  checkMetadata(z.strictObject({ version: z.literal(3) }), readYaml(versionFile), versionFile)
   const file = join(folder, 'actions.yaml')
-  const { actions } = check(actionsSchema, readYaml(file), file, skipped)
+  const { actions } = checkMetadata(actionsSchema, readYaml(file), file, skipped)
   const { declarationOf, types, scalars } = readActionDeclarations(join(folder, 'actions.graphql'))
   const sources = readSources(join(folder, 'databases', 'databases.yaml'), skipped)
   return {

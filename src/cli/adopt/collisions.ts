@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { readText } from './project.ts'
+import { readText } from '../../sandbox/metadata/project-files.ts'
 import type { Project, ProjectTable } from './project.ts'
 import { readDeclarations } from './sdl-merge.ts'
 import type { Names, ServiceFiles } from './source.ts'

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { findProblems, findTable, isAdopted } from './collisions.ts'
-import { readText } from './project.ts'
+import { readText } from '../../sandbox/metadata/project-files.ts'
 import type { Project } from './project.ts'
 import { mergeSdl } from './sdl-merge.ts'
 import type { Names, ServiceFiles } from './source.ts'

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
-import { readYaml } from './yaml-merge.ts'
+import { include, projectFolders, readYaml } from '../../sandbox/metadata/project-files.ts'
 
 /** A table that the project tracks. */
 export interface ProjectTable { database: string, schema: string, name: string, graphqlName: string, file: string }
@@ -18,11 +18,6 @@ export interface Project {
   tables: ProjectTable[]
 }
 
-/** Reads a text file as if it were written on Unix; empty if it is not there. */
-export function readText (file: string): string {
-  return existsSync(file) ? readFileSync(file, 'utf8').replace(/^\uFEFF/, '').replaceAll('\r\n', '\n') : ''
-}
-
 /** Writes a text file, with the byte order mark and the ends of lines that the file has. */
 export function writeText (file: string, text: string): void {
   const before = existsSync(file) ? readFileSync(file, 'utf8') : ''
@@ -32,37 +27,15 @@ export function writeText (file: string, text: string): void {
 }
 
 /** @throws Error that names the file and what is wrong in it */
-export function check<T extends z.ZodType> (schema: T, value: unknown, file: string): z.output<T> {
+function check<T extends z.ZodType> (schema: T, value: unknown, file: string): z.output<T> {
   const { success, data, error } = schema.safeParse(value)
   if (success) return data
   throw new Error(error.issues.map(({ path, message }) => [file, ...path, message].join(': ')).join('\n'))
 }
 
-/** @throws Error if the file is not there, or is not valid YAML */
-function readFile (file: string): unknown {
-  if (!existsSync(file)) throw new Error(`${file} is missing: run hasura metadata export in the project first`)
-  return readYaml(readText(file), file)
-}
-
-/** Follows `!include`, by which Hasura's CLI spreads the metadata over files. */
-function include (value: unknown, file: string): { value: unknown, file: string } {
-  const path = typeof value === 'string' ? /^!include "?([^"]+)"?$/.exec(value)?.[1] : undefined
-  if (path === undefined) return { value, file }
-  const target = join(dirname(file), path)
-  return { value: readFile(target), file: target }
-}
-
-const configSchema = z.object({
-  version: z.literal(3, 'must be 3; hasura scripts update-project-v3 upgrades a project'),
-  metadata_directory: z.string().default('metadata'),
-  migrations_directory: z.string().default('migrations')
-})
-
 const databaseSchema = z.object({
   name: z.string(), kind: z.string(), tables: z.unknown().optional(), customization: z.unknown().optional()
 })
-
-const listSchema = z.array(z.unknown()).nullish()
 
 /** In BigQuery, a table has a data set instead of a schema. Tables of data connectors are lists of names. */
 const tableSchema = z.object({
@@ -76,9 +49,9 @@ const tableSchema = z.object({
 type Database = z.output<typeof databaseSchema>
 
 function readTables ({ name: database, tables }: Database, databasesFile: string): ProjectTable[] {
-  const list = include(tables, databasesFile)
-  return (check(listSchema, list.value, list.file) ?? []).map((entry) => {
-    const { value, file } = include(entry, list.file)
+  const [list, listFile] = include(tables, databasesFile)
+  return (check(z.array(z.unknown()).nullish(), list, listFile) ?? []).map((entry) => {
+    const [value, file] = include(entry, listFile)
     const { table: { name, dataset, schema = dataset }, configuration } = check(tableSchema, value, file)
     const graphqlName = configuration?.custom_name ?? (['public', 'dbo'].includes(schema) ? name : `${schema}_${name}`)
     return { database, schema, name, graphqlName, file }
@@ -99,10 +72,11 @@ function isCustomized ({ customization }: Database): boolean {
 export function readProject (folder: string, name: string): Project {
   const configFile = join(folder, 'config.yaml')
   if (!existsSync(configFile)) throw new Error(`${folder} is not a project of Hasura's CLI: it has no config.yaml`)
-  const config = check(configSchema, readFile(configFile), configFile)
-  const metadata = join(folder, config.metadata_directory)
+  const version = z.object({ version: z.literal(3, 'must be 3; hasura scripts update-project-v3 upgrades a project') })
+  check(version, readYaml(configFile), configFile)
+  const { metadata, migrations } = projectFolders(folder)
   const databasesFile = join(metadata, 'databases', 'databases.yaml')
-  const databases = check(z.array(databaseSchema).nullable(), readFile(databasesFile), databasesFile) ?? []
+  const databases = check(z.array(databaseSchema).nullable(), readYaml(databasesFile), databasesFile) ?? []
   const database = databases.find(database => database.name === name)
   if (database === undefined) {
     const names = databases.map(({ name }) => name).join(', ')
@@ -112,12 +86,12 @@ export function readProject (folder: string, name: string): Project {
   if (isCustomized(database)) {
     throw new Error(`The database ${name} has a customization that renames root fields or types, which the service would not find`)
   }
-  const { file: tablesFile } = include(database.tables, databasesFile)
+  const [, tablesFile] = include(database.tables, databasesFile)
   const isListInline = tablesFile === databasesFile
   const named = databases.filter(database => !isCustomized(database))
   return {
     metadata,
-    migrations: join(folder, config.migrations_directory, name),
+    migrations: join(migrations, name),
     tablesFolder: isListInline ? join(dirname(databasesFile), name, 'tables') : dirname(tablesFile),
     tablesFile,
     isListInline,

@@ -1,7 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { readText } from './project.ts'
-import { readYaml } from './yaml-merge.ts'
+import { readText, readYaml } from '../../sandbox/metadata/project-files.ts'
 
 /** The names in `hasura/`, by the options that choose other ones. */
 export const ownNames = {
@@ -47,7 +46,7 @@ export function readSource (names: Names, hasura = 'hasura'): ServiceFiles {
   const read = (...path: string[]): string => rename(readText(join(hasura, ...path)), names)
   const { schema } = names
   const [folder, migrations] = ['metadata/databases/default/tables', 'migrations/default']
-  const tables = (readYaml(read(folder, 'tables.yaml'), 'tables.yaml') as string[]).map((include) => {
+  const tables = (readYaml(join(hasura, folder, 'tables.yaml')) as string[]).map((include) => {
     const own = include.replace('!include ', '')
     const name = own.replace(/^public_|\.yaml$/g, '')
     const text = read(folder, own)

@@ -1,27 +1,9 @@
-import { isAlias, isCollection, isMap, isScalar, isSeq, parseDocument, YAMLMap, YAMLSeq } from 'yaml'
-import type { Document, Node, SchemaOptions, ToStringOptions } from 'yaml'
+import { isAlias, isCollection, isMap, isScalar, isSeq, YAMLMap, YAMLSeq } from 'yaml'
+import type { Node, ToStringOptions } from 'yaml'
+import { parseYaml } from '../../sandbox/metadata/project-files.ts'
 
 /** Whether an item may be added to a list that the target has. `id` is its name, its role, or the item itself. */
 export type IsAddable = (path: string[], id: string) => boolean
-
-/** @throws Error that names the file and the line */
-function parse (text: string, file: string, options: SchemaOptions): Document {
-  const document = parseDocument<Node>(text, { ...options, merge: true })
-  const [error] = document.errors
-  if (error === undefined) return document
-  throw new Error(`${file} is not valid YAML: ${error.message.replace(/:?\n[^]*/, '')}`)
-}
-
-/**
- * Reads YAML. Hasura's CLI includes a file by the tag `!include`, or by a string that starts like it, as in its export.
- * Both become such a string.
- *
- * @throws Error that names the file and the line
- */
-export function readYaml (text: string, file: string): unknown {
-  const includeTag = { tag: '!include', resolve: (path: string) => `!include ${path}` }
-  return parse(text, file, { customTags: [includeTag] }).toJS() as unknown
-}
 
 /** Entries that Hasura's export leaves out. */
 const defaults: Record<string, unknown> = { kind: 'synchronous', forward_client_headers: 'false', timeout: '30' }
@@ -71,7 +53,8 @@ function styleOf (text: string): ToStringOptions {
 export function mergeYaml (text: string, source: string, file: string, isAddable: IsAddable): string {
   if (text.trim() === '') return source
   // All scalars are strings, so that they stay as they are written.
-  const [target, from] = [parse(text, file, { schema: 'failsafe' }), parse(source, 'hasura/', { schema: 'failsafe' })]
+  const options = { schema: 'failsafe' }
+  const [target, from] = [parseYaml(text, file, options), parseYaml(source, 'hasura/', options)]
   let added = 0
 
   /** Returns the node itself, or what replaces it. */

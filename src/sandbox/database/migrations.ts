@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { projectFolders } from '../metadata/metadata.ts'
+import { projectFolders } from '../metadata/project-files.ts'
 import type { Database } from './sql-connection.ts'
 
 export type Log = (line: string) => void

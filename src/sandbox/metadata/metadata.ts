@@ -1,10 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { parse } from 'yaml'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { z } from 'zod'
 import { actionsSchema, readActionDeclarations } from './action-metadata.ts'
 import type { Action } from './action-metadata.ts'
 import { checkMetadata, isEmpty } from './check.ts'
+import { include, readYaml } from './project-files.ts'
 import { databaseSchema, tableSchema } from './table-metadata.ts'
 import type { TableMetadata } from './table-metadata.ts'
 
@@ -16,26 +16,6 @@ export interface Metadata {
   scalars: string[]
   /** The metadata as Hasura's metadata API exports it, as far as the sandbox knows it. */
   exported: object
-}
-
-function readYaml (file: string): unknown {
-  return parse(readFileSync(file, 'utf8'))
-}
-
-/** Returns the folders of a project of Hasura's CLI, which its `config.yaml` may rename. */
-export function projectFolders (project: string): { metadata: string, migrations: string, seeds: string } {
-  const file = join(project, 'config.yaml')
-  const config = Object(existsSync(file) ? readYaml(file) : {}) as Record<string, string | undefined>
-  const folderOf = (kind: string): string => join(project, config[`${kind}_directory`] ?? kind)
-  return { metadata: folderOf('metadata'), migrations: folderOf('migrations'), seeds: folderOf('seeds') }
-}
-
-/** Hasura's CLI writes each table into its own file and includes it by a quoted string. */
-function include (value: unknown, file: string): [unknown, string] {
-  const path = typeof value === 'string' ? /^!include (.+)$/.exec(value)?.[1] : undefined
-  if (path === undefined) return [value, file]
-  const target = join(dirname(file), path)
-  return [readYaml(target), target]
 }
 
 function readTables (list: unknown, databasesFile: string, skipped?: string[]): TableMetadata[] {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { mergeYaml, readYaml } from '../../../src/cli/adopt/yaml-merge.ts'
+import { mergeYaml } from '../../../src/cli/adopt/yaml-merge.ts'
 
 t.test('what is missing is added in the style of the text, and values, comments and order stay', async (t) => {
   const table: Array<[text: string, source: string, result: string]> = [
@@ -72,8 +72,4 @@ t.test('a text that does not allow the addition is refused', async (t) => {
       'x.yaml: a.value_from_env is missing, but y in this service: rename yours, or use the options of the first time']
   ]
   for (const [text, source, message] of table) t.throws(() => mergeYaml(text, source, 'x.yaml', () => true), { message }, text)
-})
-
-t.test('a file is included by a tag or by a string', async (t) => {
-  t.strictSame(readYaml('[!include a, "!include a", \'!include a\']', 'x.yaml'), ['!include a', '!include a', '!include a'])
 })

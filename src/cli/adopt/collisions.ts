@@ -46,8 +46,9 @@ function* findTableProblems (
     if (same === undefined) {
       if (existsSync(path)) yield `${path} exists, but is not included in ${tablesFile}: remove it`
     } else if (own === undefined || !isAdopted(names.schema, name, adoptedSql)) {
+      const schema = own === undefined ? '' : ', and this service another schema with --schema'
       yield `The project has a table ${same.schema}.${same.name} (${same.file}), and this service needs the name ${name}: `
-        + 'give yours another name, or keep your users in it as docs/your-own-user-table.md says'
+        + `give yours another custom_name${schema}, or keep your users in it as docs/your-own-user-table.md says`
     } else if (own.file === tablesFile) {
       yield `${tablesFile} contains the table ${name}: move it to a file of its own, and include it`
     }

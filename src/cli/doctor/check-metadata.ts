@@ -45,7 +45,7 @@ export function ownActions (): ActionEntry[] {
 interface Inconsistencies { inconsistent_objects: Array<{ name?: string, reason?: string }> }
 
 /** What is unknown if Hasura does not serve its metadata API. */
-const noMetadata = unknown('Hasura does not serve its metadata API: HASURA_GRAPHQL_ENABLED_APIS lacks metadata')
+const noMetadata = unknown('Hasura does not serve its metadata API: add metadata to HASURA_GRAPHQL_ENABLED_APIS to check it')
 
 export async function checkConsistency (hasura: HasuraApi): Promise<Result> {
   const answer = await hasura.metadata('get_inconsistent_metadata') as Inconsistencies | undefined

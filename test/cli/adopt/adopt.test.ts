@@ -214,10 +214,11 @@ t.test('names that collide are refused, each with its reason, and nothing is wri
   })
   const table: Array<[Record<string, string | undefined>, string | RegExp, string[]?]> = [
     [own('user'), 'The project has a table public.user (FOLDER/metadata/databases/default/tables/public_user.yaml), and this service '
-    + 'needs the name user: give yours another name, or keep your users in it as docs/your-own-user-table.md says'],
+    + 'needs the name user: give yours another custom_name, and this service another schema with --schema, or keep your users in it '
+    + 'as docs/your-own-user-table.md says'],
     [own('role'), /^The project has a table public\.role \(.*\), and this service needs the name role: /],
     [own('users', 'public', 'configuration: { custom_name: user }'), /^The project has a table public\.users /],
-    [own('user'), /^The project has a table public\.user /, ['--schema', 'auth']],
+    [own('user'), /^The project has a table public\.user .*: give yours another custom_name, or keep /, ['--schema', 'auth']],
     [own('user', 'auth'), /^The project has a table auth\.user /, ['--schema', 'auth']],
     [{ [`${metadata}/tables.yaml`]: '- table: user_role\n' }, /^The project has a table public\.user_role \(.*tables\.yaml\)/],
     [own('Done'), 'The table public.Done has the name of a type of this service: rename it'],

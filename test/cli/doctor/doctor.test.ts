@@ -183,7 +183,7 @@ t.test('a healthy deployment', async (t) => {
       { export: { metadata: { sources: [{ tables: [{ table: { name: 'user_session' } }] }], actions } } }
     )
     const names = ownActions().map(({ name }) => name)
-    const unserved = 'Hasura does not serve its metadata API: HASURA_GRAPHQL_ENABLED_APIS lacks metadata'
+    const unserved = 'Hasura does not serve its metadata API: add metadata to HASURA_GRAPHQL_ENABLED_APIS to check it'
     const other = 'webhook: something other than this service answers Hasura'
     const table: Array<[Record<string, Answer | number | string>, number, Array<string | RegExp>]> = [
       [{

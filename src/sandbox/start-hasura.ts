@@ -70,6 +70,7 @@ export async function startHasura (
     const skipped = settings['SANDBOX_PROJECT'] === undefined ? undefined : []
     const metadata = loadMetadata(projectFolders(hasura).metadata, skipped)
     if (skipped?.length) log(`The sandbox skips what it does not know: ${skipped.join(', ')}`)
+    if (!metadata.actions.some(({ name }) => name === 'Login')) log('The project has no action Login: run npm run adopt')
     const { authenticate, close } = createAuthenticate({
       adminSecret: settings.HASURA_GRAPHQL_ADMIN_SECRET,
       jwtSecret: settings.HASURA_GRAPHQL_JWT_SECRET,

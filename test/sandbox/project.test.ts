@@ -68,6 +68,22 @@ for (const [title, { files, options, roles }] of Object.entries(projects)) {
   })
 }
 
+t.test('a project without this service is served, and a folder without a project stops the sandbox', async (t) => {
+  const { files } = projects['two databases of other names, in other folders'] ?? { files: {} }
+  const { hasuraUrl, lines } = await serve(t, writeProject(t, { files }))
+  t.strictSame(lines.filter(line => !line.startsWith('Applying ')), ['The project has no action Login: run npm run adopt'])
+  t.match(await request(hasuraUrl, '{ shop_product { id } }', {
+    headers: { 'x-hasura-admin-secret': settings.HASURA_GRAPHQL_ADMIN_SECRET }
+  }), { data: { shop_product: [] } })
+
+  const table: Array<[Record<string, string>, RegExp]> = [
+    [{}, /\/metadata\/version\.yaml is missing: run hasura metadata export in the project first$/],
+    [{ ...files, 'meta/actions.graphql': 'type Mutation {' }, /\/meta\/actions\.graphql is not valid GraphQL: Syntax Error: /],
+    [{ ...files, 'meta/actions.yaml': 'actions: [' }, /\/meta\/actions\.yaml is not valid YAML: /]
+  ]
+  for (const [files, message] of table) await t.rejects(serve(t, writeProject(t, { files })), { message })
+})
+
 t.test('a permission that the sandbox does not understand stops it, also in a project of yours', async (t) => {
   const base = projects['remote schemas, triggers and computed fields']
   const table: Array<[from: string, to: string, message: RegExp]> = [

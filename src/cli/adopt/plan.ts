@@ -50,7 +50,7 @@ export function planAdoption (
       const list = path.at(-1) ?? ''
       const isNew = list === 'columns'
         ? !new RegExp(`\\b${id}\\b`).test(adoptedSql)
-        : !/(?:^|_)permissions$/.test(list) || !new RegExp(`\\brole: *["']?${id}["']?(?![\\w-])`).test(yaml)
+        : !/(?:^|_)permissions$/.test(list) || !new RegExp(`\\brole["']?: *["']?${id}["']?(?![\\w-])`).test(yaml)
       if (!isNew) kept.add(`${relative(metadata, file)}: ${path.join('.')} stays without ${id}`)
       return isNew
     }))

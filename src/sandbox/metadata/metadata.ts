@@ -39,6 +39,8 @@ function readSources (file: string, skipped?: string[]) {
  * @throws Error that names the first key that the sandbox does not support
  */
 export function loadMetadata (folder: string, skipped?: string[]): Metadata {
+  const versionFile = join(folder, 'version.yaml')
+  checkMetadata(z.strictObject({ version: z.literal(3) }), readYaml(versionFile), versionFile)
   const supported = ['version.yaml', 'actions.yaml']
   for (const name of readdirSync(folder).filter(name => name.endsWith('.yaml') && !supported.includes(name))) {
     const [first] = Object.entries(readYaml(join(folder, name)) ?? {}).filter(([, value]) => !isEmpty(value))
@@ -46,8 +48,6 @@ export function loadMetadata (folder: string, skipped?: string[]): Metadata {
     if (skipped === undefined) throw new Error(`The sandbox does not support "${first[0]}" in ${join(folder, name)}`)
     skipped.push(name)
   }
-  const versionFile = join(folder, 'version.yaml')
-  checkMetadata(z.strictObject({ version: z.literal(3) }), readYaml(versionFile), versionFile)
   const file = join(folder, 'actions.yaml')
   const { actions } = checkMetadata(actionsSchema, readYaml(file), file, skipped)
   const { declarationOf, types, scalars } = readActionDeclarations(join(folder, 'actions.graphql'))

@@ -181,6 +181,9 @@ t.test('a permission that the project has removed does not come back, and is rep
   for (const [file, line] of removed) {
     writeFileSync(join(folder, file), readFileSync(join(folder, file), 'utf8').replace(line, ''))
   }
+  // The only one that still mentions the role.
+  const actions = join(folder, 'metadata/actions.yaml')
+  writeFileSync(actions, readFileSync(actions, 'utf8').replaceAll('- role: anonymous\n', '- { "role": "anonymous" }\n'))
   const before = filesOf(folder)
   const printed = adopt([folder, '--write'])
   t.match(printed, /^actions\.yaml: actions\.Signup\.permissions stays without anonymous: /m)

@@ -1,5 +1,6 @@
-import { parse, print } from 'graphql'
-import type { ASTNode, DefinitionNode, FieldDefinitionNode, Location, NameNode, ObjectTypeDefinitionNode, TypeNode } from 'graphql'
+import { print } from 'graphql'
+import type { ASTNode, FieldDefinitionNode, Location, NameNode, ObjectTypeDefinitionNode, TypeNode } from 'graphql'
+import { parseSdl } from '../../sandbox/metadata/project-files.ts'
 
 /** An argument of an action, or a field of a type. */
 type Member = ASTNode & { name: NameNode, type: TypeNode }
@@ -13,16 +14,6 @@ interface Declarations { actions: Map<string, Action>, types: Map<string, Type> 
 
 interface Insertion { at: number, text: string }
 
-function definitionsOf (sdl: string, file: string): readonly DefinitionNode[] {
-  // Hasura's export of a project without actions is empty, or has only comments.
-  if (sdl.replaceAll(/#.*/g, '').trim() === '') return []
-  try {
-    return parse(sdl).definitions
-  } catch (error) {
-    throw new Error(`${file} is not valid GraphQL: ${(error as Error).message}`)
-  }
-}
-
 /**
  * Reads the actions and the types that `actions.graphql` declares, by name.
  *
@@ -30,7 +21,7 @@ function definitionsOf (sdl: string, file: string): readonly DefinitionNode[] {
  */
 export function readDeclarations (sdl: string, file: string): Declarations {
   const [actions, types] = [new Map<string, Action>(), new Map<string, Type>()]
-  for (const node of definitionsOf(sdl, file)) {
+  for (const node of parseSdl(sdl, file)) {
     if (!('name' in node)) continue
     // For a type of another kind, only the name matters.
     const { name: { value: name }, fields = [] } = node as ObjectTypeDefinitionNode

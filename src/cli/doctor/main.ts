@@ -7,7 +7,8 @@ import type { Finding } from './finding.ts'
 const labels = { ok: 'ok     ', failed: 'FAILED ', unknown: 'unknown' }
 const colors = { ok: 'green', failed: 'red', unknown: 'yellow' } as const
 
-const isColored = process.stdout.isTTY || process.env['FORCE_COLOR'] !== undefined
+const { FORCE_COLOR, NO_COLOR } = process.env
+const isColored = !NO_COLOR && (process.stdout.isTTY || FORCE_COLOR !== undefined)
 
 function describe ({ check, state, text }: Finding): string {
   return `${isColored ? styleText(colors[state], labels[state]) : labels[state]} ${check}: ${text}`

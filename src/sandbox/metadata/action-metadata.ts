@@ -2,7 +2,7 @@ import { buildASTSchema, Kind, parse, print } from 'graphql'
 import type { DefinitionNode, GraphQLField, ObjectTypeDefinitionNode } from 'graphql'
 import { z } from 'zod'
 import { objectOf } from './check.ts'
-import { readText } from './project-files.ts'
+import { parseSdl, readText } from './project-files.ts'
 
 /** Hasura's default for the client headers that it does not forward. */
 const ignoredClientHeaders = [
@@ -59,15 +59,6 @@ function isRoot (node: DefinitionNode): node is ObjectTypeDefinitionNode {
   return node.kind === Kind.OBJECT_TYPE_DEFINITION && ['Query', 'Mutation'].includes(node.name.value)
 }
 
-function readDefinitions (file: string): readonly DefinitionNode[] {
-  try {
-    // The export of a project without actions is empty, which is no GraphQL document by itself.
-    return parse(`scalar bigint ${readText(file)}`).definitions
-  } catch (error) {
-    throw new Error(`${file} is not valid GraphQL: ${(error as Error).message}`)
-  }
-}
-
 /**
  * Reads the metadata's `actions.graphql`.
  *
@@ -75,7 +66,7 @@ function readDefinitions (file: string): readonly DefinitionNode[] {
  *   an action. It throws an Error if the action is not declared, or names what the sandbox does not support in it
  */
 export function readActionDeclarations (file: string) {
-  const definitions = readDefinitions(file)
+  const definitions = parseSdl(readText(file), file)
   const fields = definitions.filter(isRoot).map(node => ({ ...node, kind: Kind.OBJECT_TYPE_EXTENSION as const }))
   const declared = definitions.filter(node => node.kind === Kind.SCALAR_TYPE_DEFINITION).map(({ name }) => name.value)
   const scalars = [...new Set([...postgresScalars, ...declared])]

@@ -1,5 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { parse } from 'graphql'
+import type { DefinitionNode } from 'graphql'
 import { parseDocument } from 'yaml'
 import type { Document, Node, SchemaOptions } from 'yaml'
 
@@ -14,6 +16,16 @@ export function parseYaml (text: string, file: string, options: SchemaOptions): 
   const [error] = document.errors
   if (error === undefined) return document
   throw new Error(`${file} is not valid YAML: ${error.message.replace(/:?\n[^]*/, '')}`)
+}
+
+/** @throws Error that names the file and what is wrong */
+export function parseSdl (text: string, file: string): readonly DefinitionNode[] {
+  try {
+    // The export of a project without actions is empty, which GraphQL does not allow.
+    return parse(`${text}\nscalar NotEmpty`).definitions.slice(0, -1)
+  } catch (error) {
+    throw new Error(`${file} is not valid GraphQL: ${(error as Error).message}`)
+  }
 }
 
 const includeTag = { tag: '!include', resolve: (path: string) => `!include ${path}` }

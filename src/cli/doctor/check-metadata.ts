@@ -52,7 +52,8 @@ export async function checkConsistency (hasura: HasuraApi): Promise<Result> {
   if (answer === undefined) return noMetadata
   const [first, ...others] = answer.inconsistent_objects
   if (first === undefined) return ok('consistent')
-  return failed(`${String(first.name)} is inconsistent (${String(first.reason)})${others.length > 0 ? `, and ${others.length} more` : ''}: `
+  const more = others.length > 0 ? `, and ${others.length} more` : ''
+  return failed(`${first.name ?? 'an object'} is inconsistent (${String(first.reason)})${more}: `
     + 'correct it, then run hasura metadata reload. Restart Hasura after you set a variable')
 }
 

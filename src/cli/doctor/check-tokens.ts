@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import type { TokenUserFragment } from '../../generated/operations.ts'
 import { harmless } from './check-webhook.ts'
@@ -8,15 +9,17 @@ import type { GraphqlAnswer, HasuraApi } from './hasura-api.ts'
 /** Signs a token for a user who does not exist, and puts it where Hasura's configuration expects it. */
 export function signFor (service: FastifyInstance, role: string): Record<string, string> {
   const { UNVERIFIED_ROLE: unverified } = service.config
-  const user: Partial<TokenUserFragment> = {
+  // A project may add columns for its own claims, or have ids of another type.
+  const user: object = {
     id: 0,
     default_role: role,
     disabled_at: null,
     email_verified_at: new Date(0).toISOString(),
     roles: unverified === undefined ? [] : [{ role: unverified }]
   }
-  // A project may add columns for its own claims.
-  const token = service.jwt.sign(user as TokenUserFragment)
+  // With sessions, a claims_map reads the session, too. There is no such session.
+  const session = service.config.TOKEN_SECRET === undefined ? undefined : randomUUID()
+  const token = service.jwt.sign(user as TokenUserFragment, session)
   const { header } = JSON.parse(service.config.HASURA_GRAPHQL_JWT_SECRET) as { header?: { type: string, name: string } }
   const type = header?.type.toLowerCase()
   if (type === 'cookie') return { cookie: `${String(header?.name)}=${token}` }

@@ -11,7 +11,7 @@ export function findTable ({ tables }: Project, { database, schema }: Names, nam
 }
 
 /** Tells whether a migration of this service, which the project has already, creates the table. */
-export function isAdopted (schema: string, name: string, adoptedSql: string): boolean {
+function isAdopted (schema: string, name: string, adoptedSql: string): boolean {
   return new RegExp(`CREATE TABLE "?${schema}"?\\."?${name}"? `).test(adoptedSql)
 }
 

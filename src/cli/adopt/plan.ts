@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { findProblems, findTable, isAdopted } from './collisions.ts'
 import { readText } from '../../sandbox/metadata/project-files.ts'
+import { findProblems, findTable } from './collisions.ts'
 import type { Project } from './project.ts'
 import { mergeSdl } from './sdl-merge.ts'
 import type { Names, ServiceFiles } from './source.ts'
@@ -56,7 +56,7 @@ export function planAdoption (
     }))
   }
   for (const [name, sql] of source.migrations) change(join(migrations, name), () => sql)
-  const missing = source.tables.filter(({ name }) => !isAdopted(names.schema, name, adoptedSql))
+  const missing = source.tables.filter(({ name }) => findTable(project, names, name) === undefined)
   for (const { name, file, text } of source.tables) {
     merge(findTable(project, names, name)?.file ?? join(tablesFolder, file), text)
   }

@@ -287,6 +287,16 @@ t.test('names that collide are refused, each with its reason, and nothing is wri
   }
 })
 
+t.test('a table that the project does not track any more is tracked again', async (t) => {
+  const folder = adopted(t)
+  const before = filesOf(folder)
+  const tables = join(folder, 'metadata/databases/default/tables')
+  edit(join(tables, 'tables.yaml'), '- "!include public_user_session.yaml"\n', '')
+  rmSync(join(tables, 'public_user_session.yaml'))
+  adopt([folder, '--write'])
+  t.strictSame(filesOf(folder), before)
+})
+
 t.test('an adopted table in the list of tables has to move into a file', async (t) => {
   const folder = adopted(t)
   const tables = join(folder, 'metadata/databases/default/tables')

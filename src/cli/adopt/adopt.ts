@@ -27,19 +27,15 @@ const options = {
   'unauthorized-role': string, 'user-role': string, 'unverified-role': string, 'url-variable': string, 'secret-variable': string
 } as const
 
-/** Checks the form of the names, most of which are put into YAML and SQL as they are. */
+/** The forms of names, by the ends of their options. Hasura refuses other variables in the headers of an action. */
+const forms = { role: /^[A-Za-z_][\w-]*$/, schema: /^[a-z_][a-z0-9_]*$/, variable: /^(?!HASURA_GRAPHQL_)[A-Za-z_]\w*$/ }
+
+/** Checks the names, most of which are put into YAML and SQL as they are. */
 function checkNames (names: Names): void {
-  const forms: Array<[option: keyof Names, form: RegExp]> = [
-    ['unauthorized-role', /^[A-Za-z_][\w-]*$/],
-    ['user-role', /^[A-Za-z_][\w-]*$/],
-    ['unverified-role', /^[A-Za-z_][\w-]*$/],
-    ['schema', /^[a-z_][a-z0-9_]*$/],
-    ['url-variable', /^[A-Za-z_]\w*$/],
-    // Hasura refuses the others in the headers of an action.
-    ['secret-variable', /^(?!HASURA_GRAPHQL_)[A-Za-z_]\w*$/]
-  ]
-  const wrong = forms.find(([option, form]) => !form.test(names[option]))
-  if (wrong !== undefined) throw new Error(`--${wrong[0]} must have the form ${wrong[1].source}`)
+  for (const [option, name] of Object.entries(names)) {
+    const [, form] = Object.entries(forms).find(([end]) => option.endsWith(end)) ?? []
+    if (form?.test(name) === false) throw new Error(`--${option} must have the form ${form.source}`)
+  }
   const roles = [names['unauthorized-role'], names['user-role'], names['unverified-role'], 'admin']
   if (new Set(roles).size < roles.length) throw new Error('The roles must differ from each other, and from admin')
 }

@@ -12,7 +12,8 @@ async function catcher (t: Test) {
   const lines: string[] = []
   const running = await catchMail((line) => { lines.push(line) })
   t.teardown(running.close)
-  const transport = createTransport(running.url)
+  // One connection for all mails: the server greets each new one after a tenth of a second.
+  const transport = createTransport(`${running.url}/?pool=true&maxConnections=1&maxMessages=1000`)
   t.teardown(() => { transport.close() })
   return { ...running, lines, transport }
 }

@@ -5,6 +5,7 @@ import type { Test } from 'tap'
 import { openDatabase } from '../../../src/sandbox/database/database.ts'
 import { databaseSettings, onEachDatabase } from '../../support/databases.ts'
 import { dataFolder, hasura, temporaryFolder } from '../../support/folders.ts'
+import { skipSlow } from '../../support/slow.ts'
 
 const quiet = (): void => { /* says nothing */ }
 
@@ -123,7 +124,7 @@ t.test('data of another version of PostgreSQL are refused and not changed', asyn
   }
 })
 
-t.test('in memory, nothing is kept and nothing is locked', async (t) => {
+t.test('in memory, nothing is kept and nothing is locked', { skip: skipSlow }, async (t) => {
   const db = await openDatabase({ SANDBOX_DATA_DIR: 'memory://' }, hasura, quiet)
   t.match((await db.query('SELECT count(*)::int AS count FROM "user"')).rows, [{ count: 1 }])
   await db.close()

@@ -37,6 +37,8 @@ const instruction = new RegExp([
  *
  * - A line that starts with a file name and ends with a colon, then a code block: the new content of the file. A `diff`
  *   block changes the file instead.
+ * - A `diff` block without such a line changes several files: `--- name` comes before the changes of each one, and `@@`
+ *   between two changes. A file that gets nothing but new lines is new.
  * - A line ``Delete `name`.`` deletes the file.
  * - A `sh` block holds commands. A `json` or `text` block after it shows what the last command prints.
  */
@@ -46,11 +48,23 @@ export function stepsOf (page: string): Step[] {
     const last = steps.at(-1)
     if (deleted !== undefined) steps.push({ kind: 'delete', file: deleted })
     else if (language === 'sh') steps.push({ kind: 'run', commands: code })
+    else if (language === 'diff' && file === undefined) steps.push(...editsOf(code))
     else if (file !== undefined) {
       steps.push(language === 'diff' ? { kind: 'edit', file, diff: code } : { kind: 'write', file, content: code })
     } else if (last?.kind === 'run' && ['json', 'text'].includes(language)) last.output ??= code
   }
   return steps
+}
+
+/** The steps of a diff of several files. */
+function editsOf (code: string): Step[] {
+  return code.split(/^--- /m).slice(1).flatMap((part): Step[] => {
+    const [file = '', ...lines] = part.split('\n')
+    return lines.join('\n').split(/^@@\n/m).map((diff) => {
+      const [before, after] = sidesOf(diff)
+      return before === '' ? { kind: 'write', file, content: after } : { kind: 'edit', file, diff }
+    })
+  })
 }
 
 /** Both sides of a diff that has no line numbers: what the file contains, and what replaces it. */

@@ -11,13 +11,15 @@ const help = `Adds the tables, actions, types and permissions of this service to
 
   npm run adopt -- <folder>            show the changes; <folder> is the one with config.yaml
       --write                          write them
-      --database <name>                the database that gets the tables; default by default
-      --schema <name>                  the PostgreSQL schema of the tables; public by default
-      --unauthorized-role <role>       Hasura's role of clients without a token; anonymous by default
-      --user-role <role>               the role of a new user; user by default
-      --unverified-role <role>         the role of a user whose email is not verified; unverified by default
-      --url-variable <name>            Hasura's variable with the URL of this service; ACTION_BASE_URL by default
-      --secret-variable <name>         Hasura's variable with the action secret; ACTION_SECRET by default
+      --database <name>                the database that gets the tables (default)
+      --schema <name>                  the PostgreSQL schema of the tables (public)
+      --unauthorized-role <role>       the role of clients without a token (anonymous)
+      --user-role <role>               the role of new users (user)
+      --unverified-role <role>         the role of users whose email is not verified (unverified)
+      --url-variable <name>            Hasura's variable with the URL of this service (ACTION_BASE_URL)
+      --secret-variable <name>         Hasura's variable with the action secret (ACTION_SECRET)
+
+The parentheses contain the defaults.
 
 Run it again, with the same options, after an update of this service: it adds what is new.`
 
@@ -27,10 +29,10 @@ const options = {
   'unauthorized-role': string, 'user-role': string, 'unverified-role': string, 'url-variable': string, 'secret-variable': string
 } as const
 
-/** The forms of names, by the ends of their options. Hasura refuses other variables in the headers of an action. */
+/** The forms of names, by the last word of the option. Hasura allows no HASURA_GRAPHQL_ variables in headers. */
 const forms = { role: /^[A-Za-z_][\w-]*$/, schema: /^[a-z_][a-z0-9_]*$/, variable: /^(?!HASURA_GRAPHQL_)[A-Za-z_]\w*$/ }
 
-/** Checks the names, most of which are put into YAML and SQL as they are. */
+/** Checks the names. Most of them go into YAML and SQL unchanged. */
 function checkNames (names: Names): void {
   for (const [option, name] of Object.entries(names)) {
     const [, form] = Object.entries(forms).find(([end]) => option.endsWith(end)) ?? []
@@ -87,7 +89,7 @@ export function adopt (args: string[]): string {
   const count = `${changes.length} file${changes.length === 1 ? '' : 's'}`
   return [
     ...changes.map(change => showDiff(change, folder)),
-    ...kept.map(line => `${line}: add it if that is not intended`),
+    ...kept.map(line => `${line}: add it by hand if the project needs it`),
     changes.length === 0 ? 'Nothing to change.' : write ? `Wrote ${count}.` : `Run it with --write to write ${count}.`,
     '',
     describeSteps(names)

@@ -10,7 +10,7 @@ export function findTable ({ tables }: Project, { database, schema }: Names, nam
   return tables.find(table => table.database === database && table.schema === schema && table.name === name)
 }
 
-/** Tells whether a migration of this service, which the project has already, creates the table. */
+/** Whether a migration of this service that is already in the project creates the table. */
 function isAdopted (schema: string, name: string, adoptedSql: string): boolean {
   return new RegExp(`CREATE TABLE "?${schema}"?\\."?${name}"? `).test(adoptedSql)
 }
@@ -21,12 +21,12 @@ function* findMigrationProblems ({ migrations }: Project, source: ServiceFiles):
     const name = dirname(file)
     const same = own.find(other => other !== name && Number.parseInt(other) === Number.parseInt(name))
     if (same !== undefined && basename(file) === 'up.sql') {
-      yield `The migration ${same} has the version of ${name}: rename it`
+      yield `The migration ${same} has the version of this service's ${name}: rename it`
     }
     const path = join(migrations, file)
     if (![sql, ''].includes(readText(path))) {
-      yield `${path} differs from this service's: use the options of the first time. If you have edited it, as `
-        + 'docs/your-own-user-table.md says, copy what is new by hand'
+      yield `${path} differs from this service's: use the same options as before. If you have edited it, as `
+        + 'docs/your-own-user-table.md says, copy the new parts by hand'
     }
   }
 }
@@ -61,16 +61,16 @@ function* findVariableProblems (yaml: string, names: Names, given: string[]): Ge
     const name = names[option]
     const isUsed = new RegExp(`\\{\\{${name}\\}\\}|from_env: *["']?${name}\\b`).test(yaml)
     if (isUsed && !given.includes(option)) {
-      yield `The project uses the variable ${name} already: name another one with --${option}, or the same to share it`
+      yield `The project already uses the variable ${name}: choose another one with --${option}, or pass the same name to share it`
     }
   }
 }
 
 /**
- * Finds the reasons why the service cannot be added to the project, one line each, except those of single files.
+ * Finds the reasons why the service cannot be added to the project, one line each. Merging the files may find more.
  *
  * @param yaml - all YAML of the metadata
- * @param adoptedSql - the SQL of this service that the project has already
+ * @param adoptedSql - the SQL of this service that is already in the project
  */
 export function findProblems (
   project: Project, source: ServiceFiles, names: Names, given: string[], yaml: string, adoptedSql: string

@@ -18,10 +18,10 @@ function listOf (missing: ServiceFiles['tables'], { tablesFolder, tablesFile, is
 }
 
 /**
- * Finds the changes that add the service to a project, and to an adopted one what is new since.
+ * Finds the changes that add the service to a project, or update the service in it.
  *
  * An existing permission is never widened: a role gets a permission if the metadata does not name the role yet, and a
- * column if its migration is new. What stays out is in `kept`, one line each.
+ * column if its migration is new. `kept` has one line for each permission and column that is not added.
  *
  * @param given - the options that were given
  * @throws Error with one line for each reason against it

@@ -14,11 +14,11 @@ export interface Project {
   tablesFolder: string
   tablesFile: string
   isListInline: boolean
-  /** The tables of all databases, except those with GraphQL names of their own. */
+  /** The tables of all databases, except those that a customization renames in GraphQL. */
   tables: ProjectTable[]
 }
 
-/** Writes a text file, with the byte order mark and the ends of lines that the file has. */
+/** Writes a text file. Keeps its byte order mark and its line endings. */
 export function writeText (file: string, text: string): void {
   const before = existsSync(file) ? readFileSync(file, 'utf8') : ''
   const after = before.includes('\r\n') ? text.replaceAll('\n', '\r\n') : text
@@ -80,7 +80,7 @@ export function readProject (folder: string, name: string): Project {
   const database = databases.find(database => database.name === name)
   if (database === undefined) {
     const names = databases.map(({ name }) => name).join(', ')
-    throw new Error(`The project has no database ${name}: name one of ${names || 'its databases'} with --database`)
+    throw new Error(`The project has no database ${name}${names && ` (only ${names})`}: choose another with --database`)
   }
   if (database.kind !== 'postgres') throw new Error(`The database ${name} is of kind ${database.kind}: this service needs PostgreSQL`)
   if (isCustomized(database)) {

@@ -48,7 +48,7 @@ function refuseDifference (place: string, own: string, ours: string): void {
   if (own !== ours) throw new Error(`${place} is ${own}, but ${ours} in this service: rename yours`)
 }
 
-/** The text of the members that the project lacks. */
+/** The text of the members that are not in the project. */
 function missingOf (own: Pick<Type, 'members'>, ours: Pick<Type, 'members'>, place: string, source: string): string[] {
   const types = new Map(own.members.map(({ name, type }) => [name.value, print(type)]))
   const missing = ours.members.filter(({ name, type }) => {
@@ -64,7 +64,7 @@ function describe ({ root, node }: Action): string {
 }
 
 /**
- * Adds to an `actions.graphql` the declarations of the source that it lacks, and new arguments and fields.
+ * Adds the missing declarations of the source to an `actions.graphql`, and new arguments and fields.
  *
  * @throws Error that names a declaration that differs from the source in another way
  */
@@ -92,12 +92,12 @@ export function mergeSdl (sdl: string, source: string, file: string): string {
       continue
     }
     if (![...ours.actions].some(([action, { output }]) => output === name && own.actions.has(action))) {
-      throw new Error(`${file}: the type ${name} is not of this service: rename it`)
+      throw new Error(`${file}: the type ${name} does not belong to this service: rename it`)
     }
     const missing = missingOf(same, type, `${file}: ${name}`, source)
     insertions.push({ at: rangeOf(same.node).end - 1, text: missing.map(field => `  ${field}\n`).join('') })
   }
-  // From the end, so that the other places stay where they are.
+  // From the end, so that the positions of the others stay valid.
   const text = insertions.toSorted((a, b) => b.at - a.at)
     .reduce((merged, { at, text }) => `${merged.slice(0, at)}${text}${merged.slice(at)}`, sdl)
   return added === '' ? text : `${text.trimEnd()}\n${added}`.trimStart()

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { readText, readYaml } from '../../sandbox/metadata/project-files.ts'
 
-/** The names in `hasura/`, by the options that choose other ones. */
+/** The names in `hasura/`, by the option that replaces each. */
 export const ownNames = {
   'unauthorized-role': 'anonymous',
   'user-role': 'user',
@@ -25,7 +25,7 @@ export interface ServiceFiles {
   migrations: Map<string, string>
 }
 
-/** Puts the names of the project into YAML or SQL. */
+/** Replaces the names in YAML or SQL with those of the project. */
 function rename (text: string, names: Names): string {
   const { schema, 'url-variable': url, 'secret-variable': secret } = names
   const options = ['unauthorized-role', 'user-role', 'unverified-role'] as const
@@ -39,8 +39,8 @@ function rename (text: string, names: Names): string {
 }
 
 /**
- * Reads what `hasura/` holds, in the words of the project. Tables outside the schema `public` have a prefix in GraphQL
- * unless the metadata names them.
+ * Reads the files of `hasura/`, with the names that the project chooses. In GraphQL, tables outside the schema `public`
+ * have a prefix unless the metadata names them.
  */
 export function readSource (names: Names, hasura = 'hasura'): ServiceFiles {
   const read = (...path: string[]): string => rename(readText(join(hasura, ...path)), names)

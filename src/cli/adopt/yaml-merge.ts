@@ -12,7 +12,7 @@ function isDefault (key: string, value: unknown): boolean {
   return defaults[key] === value || (Array.isArray(value) && value.length === 0)
 }
 
-/** Entries whose values say which action it is, and with which options it was added. */
+/** Entries that identify an action of this service, and the options with which it was added. */
 const fixed = ['handler', 'value_from_env']
 
 function isEmpty (node: Node | null): boolean {
@@ -33,7 +33,7 @@ function idOf (item: unknown): string {
   return String(name ?? role ?? item)
 }
 
-/** The style of a text, as far as `yaml` does not keep it by itself. */
+/** The parts of a text's style that the library `yaml` does not keep by itself. */
 function styleOf (text: string): ToStringOptions {
   const [, spaces = '  '] = /^( +)[^ #]/m.exec(text) ?? []
   return {
@@ -45,7 +45,7 @@ function styleOf (text: string): ToStringOptions {
 }
 
 /**
- * Adds to a YAML text what a source has and it lacks. Values, comments and their order stay.
+ * Adds the missing entries of a source to a YAML text. Existing values, comments and their order stay.
  *
  * @param isAddable - whether an item may be added to a list
  * @throws Error that names the file and the place if the text is not valid YAML, or does not allow the addition
@@ -63,7 +63,7 @@ export function mergeYaml (text: string, source: string, file: string, isAddable
     const place = `${file}: ${path.join('.')}`
     if (isScalar(from) && fixed.includes(String(path.at(-1))) && String(node) !== String(from)) {
       throw new Error(`${place} is ${node === null ? 'missing' : String(node)}, but ${String(from)} in this service: `
-        + 'rename yours, or use the options of the first time')
+        + 'rename yours, or use the same options as before')
     }
     const own = isEmpty(node) ? emptyLike(from, node) : isAlias(node) ? node.resolve(target) as Node : node
     if (isMap<Node, Node>(from) && isMap<Node, Node>(own)) {
@@ -71,7 +71,7 @@ export function mergeYaml (text: string, source: string, file: string, isAddable
         const [name, value] = [String(pair.key), pair.value as Node]
         const same = own.items.find(({ key }) => String(key) === name)
         if (same !== undefined) same.value = merge(same.value, value, [...path, name])
-        // A merge key may also have it.
+        // A merge key (`<<`) may also provide it.
         else if (!isDefault(name, value.toJSON()) && !Object.hasOwn(own.toJS(target) as object, name)) {
           if (fixed.includes(name)) merge(null, value, [...path, name])
           own.items.push(pair)
@@ -91,7 +91,7 @@ export function mergeYaml (text: string, source: string, file: string, isAddable
     } else if (path.length === 0) throw new Error(`${file} must be a ${isMap(from) ? 'map' : 'list'}`)
     if (added === before) return node
     if (isAlias(node) || (isCollection(node) && node.anchor !== undefined)) {
-      throw new Error(`${place} is shared by an anchor: replace its aliases by copies, and run this again`)
+      throw new Error(`${place} is shared by an anchor: replace its aliases with copies, and run this again`)
     }
     return own
   }

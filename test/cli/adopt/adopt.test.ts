@@ -19,7 +19,7 @@ function filesOf (folder: string): Record<string, string> {
   return Object.fromEntries(files.map(name => [name, readFileSync(join(folder, name), 'utf8')]))
 }
 
-/** Replaces a text that is there exactly once in a file. */
+/** Replaces a text that occurs exactly once in a file. */
 function edit (file: string, from: string, to: string): void {
   const parts = readFileSync(file, 'utf8').split(from)
   if (parts.length !== 2) throw new Error(`${file} contains ${JSON.stringify(from)} ${parts.length - 1} times`)
@@ -35,7 +35,7 @@ function sorted (value: unknown): unknown {
 
 interface Actions { actions: Array<{ name: string }>, custom_types: { objects: Array<{ name: string }> } }
 
-/** What `hasura/` holds, in the words of a project. */
+/** The files of `hasura/`, with the names of a project. */
 function expected (project: HasuraProject) {
   const { roles, urlVariable = 'ACTION_BASE_URL', secretVariable = 'ACTION_SECRET', schema = 'public' } = project
   const { anonymous, user, unverified } = roles ?? { anonymous: 'anonymous', user: 'user', unverified: 'unverified' }
@@ -80,7 +80,7 @@ for (const [title, project] of Object.entries(projects)) {
     t.match(adopt([folder, '--write', ...project.options]), /^Wrote \d+ files\.$/m)
     const after = filesOf(folder)
     for (const [file, before] of Object.entries(project.files)) {
-      // Spaces may change. An empty list becomes a list in block style, and its comment a line of its own.
+      // Spaces may change. An empty list becomes a list in block style, and its comment moves to its own line.
       const linesOf = (text = ''): string[] => text.replaceAll(/ \[\](?= #|$)/gm, '').replaceAll(/ +#/g, '\n#')
         .replaceAll(/(?<=[[{]) | (?=[}\]])/g, '').split('\n')
         .map(line => line.trim().replace(/^- +/, '- ')).filter(line => !/^custom_types: \{|^$/.test(line))
@@ -152,7 +152,7 @@ t.test('an update adds what is new: migrations, tables, actions, arguments, fiel
   t.match(adopt([folder]), /^Nothing to change\.\n/)
 })
 
-t.test('after an export of Hasura, which leaves out defaults and comments, there is nothing to change', async (t) => {
+t.test('nothing changes after an export of Hasura, which leaves out defaults and comments', async (t) => {
   const folder = adopted(t)
   const metadata = join(folder, 'metadata')
   const actions = parse(readFileSync(join(metadata, 'actions.yaml'), 'utf8')) as Actions
@@ -181,7 +181,7 @@ t.test('a permission that the project has removed does not come back, and is rep
   for (const [file, line] of removed) {
     writeFileSync(join(folder, file), readFileSync(join(folder, file), 'utf8').replace(line, ''))
   }
-  // The only one that still mentions the role.
+  // The actions still mention the role, but in another style.
   const actions = join(folder, 'metadata/actions.yaml')
   writeFileSync(actions, readFileSync(actions, 'utf8').replaceAll('- role: anonymous\n', '- { "role": "anonymous" }\n'))
   const before = filesOf(folder)
@@ -225,23 +225,23 @@ t.test('names that collide are refused, each with its reason, and nothing is wri
     [own('user', 'auth'), /^The project has a table auth\.user /, ['--schema', 'auth']],
     [{ [`${metadata}/tables.yaml`]: '- table: user_role\n' }, /^The project has a table public\.user_role \(.*tables\.yaml\)/],
     [own('Done'), 'The table public.Done has the name of a type of this service: rename it'],
-    [{ 'metadata/actions.graphql': 'type Done { ok: Boolean! }' }, 'FOLDER/metadata/actions.graphql: the type Done is not of this service: rename it'],
+    [{ 'metadata/actions.graphql': 'type Done { ok: Boolean! }' }, 'FOLDER/metadata/actions.graphql: the type Done does not belong to this service: rename it'],
     [{ 'metadata/actions.graphql': 'extend type Mutation { Login(email: String!): String }' },
       /^FOLDER\/metadata\/actions\.graphql: Login is a Mutation that returns String, but /],
     [login('http://flask:5000/Login'), 'FOLDER/metadata/actions.yaml: actions.Login.definition.handler is http://flask:5000/Login, but '
-    + '{{ACTION_BASE_URL}}/login in this service: rename yours, or use the options of the first time'],
+    + '{{ACTION_BASE_URL}}/login in this service: rename yours, or use the same options as before'],
     [login('{{ACTION_BASE_URL}}/login', secret('OTHER')),
       /x-hasura-action-secret\.value_from_env is OTHER, but ACTION_SECRET in this service: /, share],
     [login('{{ACTION_BASE_URL}}/login', ', headers: [{ name: x-hasura-action-secret, value: x }]'),
       /x-hasura-action-secret\.value_from_env is missing, but ACTION_SECRET in this service: /, share],
     [{ 'metadata/cron_triggers.yaml': '- name: x\n  webhook: \'{{ACTION_BASE_URL}}/x\'\n' },
-      'The project uses the variable ACTION_BASE_URL already: name another one with --url-variable, or the same to share it'],
+      'The project already uses the variable ACTION_BASE_URL: choose another one with --url-variable, or pass the same name to share it'],
     [{ 'metadata/cron_triggers.yaml': '- name: x\n  headers: [{ name: y, value_from_env: ACTION_SECRET }]\n' },
-      'The project uses the variable ACTION_SECRET already: name another one with --secret-variable, or the same to share it'],
+      'The project already uses the variable ACTION_SECRET: choose another one with --secret-variable, or pass the same name to share it'],
     [{ 'migrations/default/1700000000000_other/up.sql': '' },
-      'The migration 1700000000000_other has the version of 1700000000000_init: rename it'],
+      'The migration 1700000000000_other has the version of this service\'s 1700000000000_init: rename it'],
     [{ 'migrations/default/1700000000000_init/up.sql': 'CREATE TABLE public.users ();' },
-      /^FOLDER\/migrations\/default\/1700000000000_init\/up\.sql differs from this service's: use the options of the /],
+      /^FOLDER\/migrations\/default\/1700000000000_init\/up\.sql differs from this service's: use the same /],
     [{ 'config.yaml': undefined }, 'FOLDER is not a project of Hasura\'s CLI: it has no config.yaml'],
     [{ 'config.yaml': 'version: 2' }, 'FOLDER/config.yaml: version: must be 3; hasura scripts update-project-v3 upgrades a project'],
     [{ 'config.yaml': '' }, /^FOLDER\/config\.yaml: Invalid input: expected object/],
@@ -258,8 +258,8 @@ t.test('names that collide are refused, each with its reason, and nothing is wri
     [{ 'metadata/actions.yaml': 'actions: &all\n  - name: mine\n' }, /actions is shared by an anchor: /],
     [{ 'metadata/databases/databases.yaml': undefined },
       'FOLDER/metadata/databases/databases.yaml is missing: run hasura metadata export in the project first'],
-    [{ 'metadata/databases/databases.yaml': '' }, 'The project has no database default: name one of its databases with --database'],
-    [{}, 'The project has no database main: name one of default with --database', ['--database', 'main']],
+    [{ 'metadata/databases/databases.yaml': '' }, 'The project has no database default: choose another with --database'],
+    [{}, 'The project has no database main (only default): choose another with --database', ['--database', 'main']],
     [{ 'metadata/databases/databases.yaml': '- name: default\n  kind: mssql' },
       'The database default is of kind mssql: this service needs PostgreSQL'],
     [{ 'metadata/databases/databases.yaml': '- name: default\n  kind: postgres\n  customization: { naming_convention: graphql-default }' },
@@ -268,7 +268,7 @@ t.test('names that collide are refused, each with its reason, and nothing is wri
       /^The database default has a customization that renames/],
     [{ 'metadata/actions.yaml': 'actions: [' }, /^FOLDER\/metadata\/actions\.yaml is not valid YAML: Flow sequence .* at line 1, column \d+$/],
     [{ 'metadata/actions.graphql': 'type {' }, /^FOLDER\/metadata\/actions\.graphql is not valid GraphQL: Syntax Error/],
-    [{ ...own('user'), 'metadata/actions.graphql': 'type Done { ok: Boolean! }' }, /^The project has a table.*\n.*: the type Done is not of/]
+    [{ ...own('user'), 'metadata/actions.graphql': 'type Done { ok: Boolean! }' }, /^The project has a table.*\n.*: the type Done does not belong to/]
   ]
   const base = projects['remote schemas, triggers and computed fields']?.files ?? {}
   for (const [changes, message, options = []] of table) {
@@ -297,7 +297,7 @@ t.test('a table that the project does not track any more is tracked again', asyn
   t.strictSame(filesOf(folder), before)
 })
 
-t.test('an adopted table in the list of tables has to move into a file', async (t) => {
+t.test('a table of this service in the list of tables must move to its own file', async (t) => {
   const folder = adopted(t)
   const tables = join(folder, 'metadata/databases/default/tables')
   edit(join(tables, 'tables.yaml'), '- "!include public_user.yaml"\n', '- table: { schema: public, name: user }\n')
@@ -319,7 +319,7 @@ t.test('tables of other databases do not collide if their names in GraphQL diffe
   }
 })
 
-t.test('files from Windows keep their byte order mark and their ends of lines', async (t) => {
+t.test('files from Windows keep their byte order mark and their line endings', async (t) => {
   const { files, options } = projects['an export with actions of its own'] ?? { files: {}, options: [] }
   const folder = writeProject(t, { files: Object.fromEntries(Object.entries(files).map(([name, text]) => [name, `\uFEFF${text.replaceAll('\n', '\r\n')}`])) })
   t.notMatch(adopt([folder, '--write', ...options]), /\r/)
@@ -338,11 +338,11 @@ t.test('files from Windows keep their byte order mark and their ends of lines', 
 t.test('a variable that the project uses may be shared', async (t) => {
   const files = { ...projects['an export with actions of its own']?.files }
   const folder = writeProject(t, { files })
-  t.throws(() => adopt([folder]), /ACTION_BASE_URL already: .*\nThe project uses the variable ACTION_SECRET already/)
+  t.throws(() => adopt([folder]), /variable ACTION_BASE_URL: .*\nThe project already uses the variable ACTION_SECRET: /)
   t.match(adopt([folder, '--url-variable', 'ACTION_BASE_URL', '--secret-variable', 'ACTION_SECRET']), /^Run it with --write/m)
 })
 
-t.test('every table, action, type and migration of hasura/ is adopted, and nothing else is there', async (t) => {
+t.test('hasura/ contains nothing that adopt does not copy', async (t) => {
   const { tables } = expected({ files: {}, options: [] })
   t.ok(tables.length >= 4)
   for (const file of readdirSync('hasura/metadata').filter(name => !['actions.yaml', 'version.yaml'].includes(name) && name.endsWith('.yaml'))) {

@@ -35,15 +35,15 @@ t.test('declarations, arguments and fields are added, and all other text stays',
   }
 })
 
-t.test('declarations that are not of this service are refused', async (t) => {
+t.test('declarations that do not belong to this service are refused', async (t) => {
   const table: Array<[text: string, message: string]> = [
     ['type Mutation { Login(email: String!): Int }', 'Login is a Mutation that returns Int, but a Mutation that returns Token in this service: rename yours'],
     ['type Query { Login(email: String!): Token }', 'Login is a Query that returns Token, but a Mutation that returns Token in this service: rename yours'],
     ['type Mutation { Login(email: String): Token }', 'Login.email is String, but String! in this service: rename yours'],
     ['type Mutation { Login: Token } type Token { token: String }', 'Token.token is String, but String! in this service: rename yours'],
-    ['type Token { token: String! }', 'the type Token is not of this service: rename it'],
-    ['scalar Token', 'the type Token is not of this service: rename it'],
-    ['type Mutation { Other: Token } input Token { x: Int }', 'the type Token is not of this service: rename it']
+    ['type Token { token: String! }', 'the type Token does not belong to this service: rename it'],
+    ['scalar Token', 'the type Token does not belong to this service: rename it'],
+    ['type Mutation { Other: Token } input Token { x: Int }', 'the type Token does not belong to this service: rename it']
   ]
   for (const [text, message] of table) t.throws(() => mergeSdl(text, source, 'x.graphql'), { message: `x.graphql: ${message}` }, text)
 })

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { mergeYaml } from '../../../src/cli/adopt/yaml-merge.ts'
 
-t.test('what is missing is added in the style of the text, and values, comments and order stay', async (t) => {
+t.test('missing entries are added in the style of the text, and values, comments and order stay', async (t) => {
   const table: Array<[text: string, source: string, result: string]> = [
     ['', '- a # one\n', '- a # one\n'],
     ['# nothing\n', '- a\n', '# nothing\n\n- a\n'],
@@ -63,13 +63,13 @@ t.test('a text that does not allow the addition is refused', async (t) => {
     ['- a\n', 'x: 1\n', 'x.yaml must be a map'],
     ['x: 1\n', '- a\n', 'x.yaml must be a list'],
     ['1\n', '- a\n', 'x.yaml must be a list'],
-    ['x: { y: &a [1] }\nz: *a\n', 'z: [2]\n', 'x.yaml: z is shared by an anchor: replace its aliases by copies, and run this again'],
-    ['x: { y: &a [1] }\nz: *a\n', 'x: { y: [2] }\n', 'x.yaml: x.y is shared by an anchor: replace its aliases by copies, and run this again'],
-    ['x: &a\n  - name: b\n', 'x: [{ name: b, c: 1 }]\n', 'x.yaml: x is shared by an anchor: replace its aliases by copies, and run this again'],
+    ['x: { y: &a [1] }\nz: *a\n', 'z: [2]\n', 'x.yaml: z is shared by an anchor: replace its aliases with copies, and run this again'],
+    ['x: { y: &a [1] }\nz: *a\n', 'x: { y: [2] }\n', 'x.yaml: x.y is shared by an anchor: replace its aliases with copies, and run this again'],
+    ['x: &a\n  - name: b\n', 'x: [{ name: b, c: 1 }]\n', 'x.yaml: x is shared by an anchor: replace its aliases with copies, and run this again'],
     ['- name: a\n  handler: x\n', '- name: a\n  handler: y\n',
-      'x.yaml: a.handler is x, but y in this service: rename yours, or use the options of the first time'],
+      'x.yaml: a.handler is x, but y in this service: rename yours, or use the same options as before'],
     ['- name: a\n  value: x\n', '- name: a\n  value_from_env: y\n',
-      'x.yaml: a.value_from_env is missing, but y in this service: rename yours, or use the options of the first time']
+      'x.yaml: a.value_from_env is missing, but y in this service: rename yours, or use the same options as before']
   ]
   for (const [text, source, message] of table) t.throws(() => mergeYaml(text, source, 'x.yaml', () => true), { message }, text)
 })

@@ -15,7 +15,7 @@ interface Source {
   configuration?: { connection_info?: { isolation_level?: string } }
 }
 
-/** An action of the metadata, as far as the checks read it. */
+/** The parts of an action in the metadata that the checks read. */
 export interface ActionEntry {
   name: string
   definition: {
@@ -44,7 +44,7 @@ export function ownActions (): ActionEntry[] {
 
 interface Inconsistencies { inconsistent_objects: Array<{ name?: string, reason?: string }> }
 
-/** What is unknown if Hasura does not serve its metadata API. */
+/** The result of each check of the metadata if Hasura does not serve the metadata API. */
 const noMetadata = unknown('Hasura does not serve its metadata API: add metadata to HASURA_GRAPHQL_ENABLED_APIS to check it')
 
 export async function checkConsistency (hasura: HasuraApi): Promise<Result> {
@@ -74,12 +74,12 @@ function* findForwardingProblems (
 ): Generator<Problem> {
   const readsHeaders = config.CLIENT_ADDRESS_HEADER !== undefined || config.REFRESH_COOKIE === 'on'
   if (readsHeaders && definition.forward_client_headers === true && own.forward_client_headers !== true) {
-    yield ['the headers of the client are not forwarded', 'set forward_client_headers to true']
+    yield ['Hasura does not forward the headers of the client', 'set forward_client_headers to true']
   }
-  // Hasura's default list lacks it. Forwarded, it says that the body is chunked, which it is not.
+  // Hasura ignores it only if the list names it. It announces a chunked body, but Hasura's body is not chunked.
   const isIgnored = own.ignored_client_headers?.some(header => header.toLowerCase() === 'transfer-encoding')
   if (own.forward_client_headers === true && isIgnored !== true) {
-    yield ['the header Transfer-Encoding is forwarded', 'copy ignored_client_headers from hasura/metadata/actions.yaml']
+    yield ['Hasura forwards the header Transfer-Encoding', 'copy ignored_client_headers from hasura/metadata/actions.yaml']
   }
 }
 
@@ -96,7 +96,7 @@ function* findActionProblems (
   const { handler, headers = [] } = own.definition
   if (!handler.endsWith(path)) yield [`the handler ${handler} does not end with ${path}`, 'correct it']
   if (!headers.some(header => header.name.toLowerCase() === 'x-hasura-action-secret')) {
-    yield ['without the header x-hasura-action-secret', 'run npm run adopt, and deploy']
+    yield ['no header x-hasura-action-secret', 'run npm run adopt, and deploy']
   }
   yield* findForwardingProblems(action, own, service)
   // A sign-up may be closed on purpose.
@@ -107,10 +107,10 @@ function* findActionProblems (
   for (const key of ['anonymous', 'unverified'] as const) {
     const role = needed[key]
     if (role === undefined || roles.includes(role) || !permissions.some(({ role }) => role === key)) continue
-    yield [`without a permission for the role ${role}`, `add it, or correct ${variables[key]}`]
+    yield [`no permission for the role ${role}`, `add it, or correct ${variables[key]}`]
   }
   if (roles.every(role => role === unauthorized || role === unverified)) {
-    yield ['without a permission for signed-in users', 'add their roles']
+    yield ['no permission for signed-in users', 'add their roles']
   }
 }
 
@@ -130,7 +130,7 @@ export function checkActions (metadata: ServedMetadata | undefined, service: Fas
     failed(`${problem} (${actions.length === expected.length ? 'all' : actions.join(', ')}): ${remedy}`)
   ))
   if (service.config.ACTION_SECRET === undefined) {
-    problems.push(failed('those that need a session are refused: set ACTION_SECRET on both sides'))
+    problems.push(failed('the service refuses those for signed-in users: set ACTION_SECRET on both sides'))
   }
   if (problems.length > 0) return problems
   return ok(`all ${expected.length} have their handler, headers and permissions`)
@@ -138,7 +138,7 @@ export function checkActions (metadata: ServedMetadata | undefined, service: Fas
 
 export async function checkTables ({ hasura }: FastifyInstance): Promise<Result> {
   const problem = await diagnose(hasura, { compareSchema: true })
-  return problem === undefined ? ok('all there') : failed(problem)
+  return problem === undefined ? ok('Hasura serves all of them') : failed(problem)
 }
 
 /** Checks the operations of the service against the schema that Hasura serves to admins. */
@@ -152,5 +152,5 @@ export async function checkOperations (hasura: HasuraApi): Promise<Result> {
   ))
   const [first] = problems
   if (first === undefined) return ok(`all ${documents.length} are valid`)
-  return failed(`${first} (${problems.length} in all): apply the migrations and the metadata of npm run adopt`)
+  return failed(`${first} (${problems.length} in all): run npm run adopt, and deploy`)
 }

@@ -17,7 +17,7 @@ export function signFor (service: FastifyInstance, role: string): Record<string,
     email_verified_at: new Date(0).toISOString(),
     roles: unverified === undefined ? [] : [{ role: unverified }]
   }
-  // With sessions, a claims_map reads the session, too. There is no such session.
+  // With sessions, a claims_map may read the id of the session. No session has this one.
   const session = service.config.TOKEN_SECRET === undefined ? undefined : randomUUID()
   const token = service.jwt.sign(user as TokenUserFragment, session)
   const { header } = JSON.parse(service.config.HASURA_GRAPHQL_JWT_SECRET) as { header?: { type: string, name: string } }
@@ -29,9 +29,9 @@ export function signFor (service: FastifyInstance, role: string): Record<string,
 async function describeKeys (url: string): Promise<string> {
   try {
     const { status } = await fetch(url, { signal: AbortSignal.timeout(10_000) })
-    return `here, it answers HTTP ${status}`
+    return `from this machine, it answers HTTP ${status}`
   } catch (error) {
-    return `here, it cannot be read: ${describeError([(error as Error).cause, error].find(Boolean))}`
+    return `from this machine, it cannot be read: ${describeError([(error as Error).cause, error].find(Boolean))}`
   }
 }
 
@@ -54,8 +54,8 @@ async function explain ({ code = '', message }: GraphqlAnswer, service: FastifyI
 /**
  * Checks that Hasura accepts a token with its roles.
  *
- * Hasura refuses a role that the token does not allow. This shows that Hasura has verified the token: without a token,
- * and to the administrator, it gives another answer.
+ * Requests a role that the token does not allow. Only if Hasura has verified the token does it say that the role is not
+ * among those of the token: it answers differently to requests without a token, and to the administrator.
  */
 export async function checkToken (
   service: FastifyInstance, hasura: HasuraApi, headers: Record<string, string>, role: string
@@ -64,19 +64,19 @@ export async function checkToken (
   if (!answer.message.includes('role is not in allowed roles')) return failed(await explain(answer, service))
   const { data, message } = await hasura.graphql('{ __typename }', headers)
   if (data === undefined) return failed(`Hasura refuses the role ${role} (${message}): ${sameJson}`)
-  return ok(`Hasura accepts a new one of the role ${role}`)
+  return ok(`Hasura accepts a new token with the role ${role}`)
 }
 
 /** Checks the role of requests without a token. */
 export async function checkUnauthorizedRole ({ config }: FastifyInstance, hasura: HasuraApi): Promise<Result> {
   const { HASURA_GRAPHQL_UNAUTHORIZED_ROLE: role } = config
   const { code = '', message } = await hasura.graphql(harmless)
-  if (message.includes('allowlist')) return unknown('Hasura allows only the operations of its allow list')
+  if (message.includes('allowlist')) return unknown('not checked, because Hasura runs only the operations of its allow list')
   if (['validation-failed', 'invalid-headers'].includes(code) || message.includes('x-hasura-admin-secret')) {
     return failed(`a request without a token may not call the actions (${message}): set HASURA_GRAPHQL_UNAUTHORIZED_ROLE to `
       + `${role} on Hasura, and give that role the permissions`)
   }
-  // Of this role, Hasura passes on the headers of the client as session variables.
+  // For this role, Hasura takes session variables from the headers of the client.
   const asUser = await hasura.graphql('mutation { RevokeSession(id: "doctor") { ok } }', { 'x-hasura-user-id': '0' })
   if (asUser.data === undefined) return ok('may call the actions')
   return failed('a request without a token may act as any user: set HASURA_GRAPHQL_UNAUTHORIZED_ROLE to the same role on both '
@@ -94,11 +94,11 @@ export async function checkUnverifiedRole (
 /** More columns than PostgreSQL selects (SQLSTATE 54011), so the query fails before it reads anything. */
 const unselectable = `{ user(limit: 0) { ${Array.from({ length: 1700 }, (_, index) => `c${index}: id`).join(' ')} } }`
 
-/** In dev mode, not only the administrator sees the details of an error that Hasura does not expect. */
+/** In dev mode, everybody sees the details of an unexpected error, not only the administrator. */
 export async function checkDevMode (headers: Record<string, string>, hasura: HasuraApi): Promise<Result> {
   const { code, internal } = await hasura.graphql(unselectable, headers)
   if (internal !== undefined) {
     return failed('on, so Hasura\'s errors repeat the input, passwords included: set HASURA_GRAPHQL_DEV_MODE to false')
   }
-  return code === 'unexpected' ? ok('off') : unknown('the role cannot select the ids of users')
+  return code === 'unexpected' ? ok('off') : unknown('not checked, because the role of the token cannot select the ids of users')
 }

@@ -6,7 +6,7 @@ import type { GraphqlAnswer, HasuraApi } from './hasura-api.ts'
 /** An action call without an effect: there is no such refresh token. */
 export const harmless = 'mutation { Refresh(refresh_token: "doctor") { token } }'
 
-/** Codes that only this service gives. Under load, it refuses the call for another reason. */
+/** Codes that only this service gives: without sessions or under load, one of the last three. */
 const ownCodes = ['invalid-refresh-token', 'not-configured', 'rate-limited', 'overloaded']
 
 function causeOf ({ internal }: GraphqlAnswer): string {
@@ -28,7 +28,7 @@ export async function checkWebhook (hasura: HasuraApi, refresh: ActionEntry | un
   const [, variable] = /^\{\{(\w+)\}\}/.exec(handler) ?? []
   const url = variable === undefined ? 'the handlers of the actions' : `${variable} on Hasura`
   const secret = headers.find(({ name }) => name.toLowerCase() === 'x-hasura-action-secret')?.value_from_env
-  // The code of this one is not-found, too.
+  // Its code is not-found too, so this comes first.
   const [, unset] = /^environment variable '(.+)' not set$/.exec(message) ?? []
   if (unset !== undefined) return failed(`Hasura has no variable ${unset}: set it on Hasura, and restart it`)
   const remedies: Record<string, string> = {

@@ -14,8 +14,8 @@ import type { HasuraApi } from './hasura-api.ts'
 
 function checkPluralSecrets (env: Environment): Result {
   const set = ['HASURA_GRAPHQL_ADMIN_SECRETS', 'HASURA_GRAPHQL_JWT_SECRETS'].filter(name => env[name])
-  if (set.length === 0) return ok('unset for this service')
-  return failed(`set (${set.join(', ')}), and Hasura uses them instead of the single ones: unset them on both sides`)
+  if (set.length === 0) return ok('not set for this service')
+  return failed(`Hasura uses ${set.join(' and ')} instead of the single secrets: unset them on both sides`)
 }
 
 async function checkConnection (hasura: HasuraApi, url: string): Promise<Result> {
@@ -39,15 +39,15 @@ async function checkAdminSecret (hasura: HasuraApi): Promise<Result> {
     return failed(`Hasura refuses it (${message}): set HASURA_GRAPHQL_ADMIN_SECRET to the same value on both sides`)
   }
   const wrong = await hasura.graphql('{ __typename }', { 'x-hasura-admin-secret': 'doctor' })
-  if (wrong.data === undefined) return ok('accepted')
-  return failed('Hasura accepts any, so everybody is an administrator: set HASURA_GRAPHQL_ADMIN_SECRET on Hasura')
+  if (wrong.data === undefined) return ok('Hasura accepts it')
+  return failed('Hasura accepts any secret, so everybody is an administrator: set HASURA_GRAPHQL_ADMIN_SECRET on Hasura')
 }
 
 async function checkClock ({ parsed }: FastifyInstance, hasura: HasuraApi): Promise<Result> {
   const { skewMs } = await hasura.graphql('{ __typename }')
   if (skewMs === undefined) return unknown('Hasura\'s answers have no date')
   const seconds = Math.ceil(Math.abs(skewMs) / 1000)
-  if (seconds <= 1 + parsed.HASURA_GRAPHQL_JWT_SECRET.allowedSkewSeconds) return ok('the same on both sides')
+  if (seconds <= 1 + parsed.HASURA_GRAPHQL_JWT_SECRET.allowedSkewSeconds) return ok('Hasura\'s differs from this machine\'s by less than the limit')
   return failed(`Hasura's is ${seconds} seconds ${skewMs > 0 ? 'ahead' : 'behind'}: synchronize both clocks`)
 }
 
@@ -68,25 +68,25 @@ async function checkSmtp ({ parsed }: FastifyInstance): Promise<Result> {
   const failure = await transport.verify().then(() => undefined, (error: unknown) => error as SmtpError)
   transport.close()
   if (failure === undefined) return ok(`${server.host} accepts the login`)
-  // Not the message, which may repeat what the server says about the user.
+  // Without the message, which may contain what the server says about the user.
   const cause = [failure.code, failure.responseCode].filter(Boolean).join(' ')
   return failed(`${server.host} does not accept the login (${cause}): correct SMTP_URL`)
 }
 
-/** Checks that Hasura accepts a new token, and then what needs one. */
+/** Checks that Hasura accepts a new token, and then everything that needs a token. */
 async function* checkWithToken (service: FastifyInstance, hasura: HasuraApi, role: string): AsyncGenerator<Finding> {
   const { config: { UNVERIFIED_ROLE: unverified }, parsed: { HASURA_GRAPHQL_JWT_SECRET: { keys } } } = service
   let headers: Record<string, string>
   try {
     headers = signFor(service, role)
   } catch (error) {
-    yield { check: 'token', ...unknown(`not checked, because it needs more than a sample user has (${describeError(error)})`) }
+    yield { check: 'token', ...unknown(`not checked, because a sample user does not have every claim (${describeError(error)})`) }
     return
   }
   const token = await attempt('token', async () => checkToken(service, hasura, headers, role))
   yield* token
   if (token.some(({ state }) => state === 'failed')) {
-    yield { check: 'dev mode', ...unknown('needs a token') }
+    yield { check: 'dev mode', ...unknown('not checked, because Hasura does not accept the token') }
     return
   }
   if ('url' in keys) yield { check: 'JWKS', ...ok(`Hasura has fetched the key from ${keys.url}`) }
@@ -125,7 +125,7 @@ async function* checkHasura (service: FastifyInstance): AsyncGenerator<Finding> 
 /**
  * Checks a deployment with the settings of the service. It changes nothing on Hasura and sends no mail.
  *
- * @returns the findings in the order in which they are worth reading
+ * @returns the findings, in the order in which to correct them
  */
 export async function* doctor (env: Environment): AsyncGenerator<Finding> {
   const service = Fastify(serverOptions())

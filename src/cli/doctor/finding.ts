@@ -1,7 +1,7 @@
-/** What a check found out. `unknown` means that it could not run, which is no fault. */
+/** The result of a check. `unknown` means that it could not run, which is not a failure. */
 export interface Result { state: 'ok' | 'failed' | 'unknown', text: string }
 
-/** The result of a check with its name. */
+/** A result with the name of its check. */
 export interface Finding extends Result { check: string }
 
 export function ok (text: string): Result {
@@ -24,10 +24,10 @@ export function describeError (error: unknown): string {
   return typeof code === 'string' ? code : `${name}: ${message.replace(/\n[^]*/, '')}`
 }
 
-/** Runs a check. An error of it is a finding, too, and the other checks go on. */
+/** Runs a check. If it throws, the error becomes a finding, so that the other checks still run. */
 export async function attempt (check: string, find: () => Promise<Result | Result[]>): Promise<Finding[]> {
   const results = await find().catch((error: unknown) => (
-    failed(`stopped by ${describeError(error)}: run it again, and look into the logs of Hasura and of this service`)
+    failed(`the check ended with ${describeError(error)}: run it again, and read the logs of Hasura and of this service`)
   ))
   return [results].flat().map(result => ({ check, ...result }))
 }

@@ -8,16 +8,16 @@ const timeoutMs = 30_000
 interface HttpAnswer {
   status: number
   headers: IncomingHttpHeaders
-  /** The parsed JSON; undefined if it is none. */
+  /** The parsed body; undefined if it is not JSON. */
   body: unknown
 }
 
 /** An answer of `/v1/graphql`. */
 export interface GraphqlAnswer {
-  /** The HTTP status if it is not an answer of a GraphQL server. */
+  /** The HTTP status, only if the body is not an answer of a GraphQL server. */
   foreignStatus?: number
   data?: unknown
-  /** Those of the first error. */
+  /** `code`, `message` and `internal` are those of the first error. */
   code?: string
   message: string
   internal?: unknown
@@ -30,7 +30,7 @@ export interface HasuraApi {
   asAdmin: (query: string) => Promise<GraphqlAnswer>
   /** A request to the metadata API; undefined if Hasura does not serve it. */
   metadata: (type: string, version?: number) => Promise<Record<string, unknown> | undefined>
-  /** The origin that Hasura allows for web pages of an origin. */
+  /** The origin that Hasura's CORS headers allow to a web page of this origin. */
   allowedOrigin: (origin: string) => Promise<unknown>
 }
 
@@ -54,7 +54,7 @@ async function send (
   return { status: response.statusCode, headers: response.headers, body: parseJson(await response.body.text()) }
 }
 
-/** The header `Date` has whole seconds, so the skew is the least that explains it. */
+/** Returns the smallest skew that explains the header `Date`, which has whole seconds. */
 function readSkew ({ date: header }: IncomingHttpHeaders, sentAt: number): number | undefined {
   const date = Date.parse(String(header))
   if (Number.isNaN(date)) return undefined
@@ -74,7 +74,7 @@ function readGraphql ({ status, body }: HttpAnswer): GraphqlAnswer {
   return data === undefined ? { foreignStatus: status, message: '' } : { data, message: '' }
 }
 
-/** Requests to Hasura with the settings of the service. They throw the errors of undici. */
+/** Sends requests to Hasura with the settings of the service. All of them throw the errors of undici. */
 export function hasuraApi ({ config, parsed }: FastifyInstance): HasuraApi {
   const base = parsed.HASURA_GRAPHQL_ENDPOINT.href.replace(/\/+$/, '')
   const admin = { 'x-hasura-admin-secret': config.HASURA_GRAPHQL_ADMIN_SECRET }

@@ -31,7 +31,7 @@ async function deployment (t: Test, options: SandboxOptions = {}) {
   return { ...running, env: serviceEnv }
 }
 
-/** What the doctor finds, except what is well: the check, and `?` if it could not run, with its text. */
+/** The findings that are not `ok`: the check and its text, with `?` in front if the check could not run. */
 async function findings (env: Environment): Promise<string[]> {
   const marks = { ok: '', failed: '', unknown: '?' }
   const problems = (await findAll(env)).filter(({ state }) => state !== 'ok')
@@ -56,8 +56,8 @@ type Answer = Record<string, unknown>
 
 /**
  * A proxy in front of a sandbox that replaces answers: those of the metadata API by the type of the request, those of
- * GraphQL by a part of the query or of the headers, and the header Date. A number is a status, of which 0 breaks the
- * connection. A string is a body that is no JSON.
+ * GraphQL by a part of the query or of the headers, and the header Date. A number is a status; 0 breaks the
+ * connection. A string is a body that is not JSON.
  */
 async function before (
   t: Test, url: string, answers: Record<string, Answer | number | string>, date?: () => Date
@@ -88,7 +88,7 @@ t.test('a healthy deployment', async (t) => {
   const rows = async () => as('admin', '{ user { id last_login_at } user_session { id } user_role { user_id } role { name } }')
   const rowsBefore = await rows()
 
-  await t.test('every check succeeds, in the order in which they are worth reading', async (t) => {
+  await t.test('every check succeeds, in the order in which to correct failures', async (t) => {
     const all = await findAll(env)
     t.strictSame(all.map(({ check, state }) => `${state} ${check}`), [
       'configuration', 'plural secrets', 'Hasura', 'admin secret', 'tables and columns', 'operations', 'metadata', 'isolation level',
@@ -96,14 +96,14 @@ t.test('a healthy deployment', async (t) => {
     ].map(check => `ok ${check}`))
   })
 
-  await t.test('without mail and APP_URL, these checks say how to turn them on', async (t) => {
+  await t.test('without mail and APP_URL, their checks say what to set', async (t) => {
     const none = { TOKEN_SECRET: '', SMTP_URL: '', MAIL_FROM: '', APP_URL: '', UNVERIFIED_ROLE: '' }
     t.strictSame(await findings({ ...env, ...none }), [
       '?CORS: set APP_URL to the URL of your app to check it', '?SMTP: off: set SMTP_URL to send mail'
     ])
   })
 
-  await t.test('settings of the service that do not fit Hasura are named, with the remedy', async (t) => {
+  await t.test('the doctor names settings of the service that do not fit Hasura, and the remedy', async (t) => {
     const json = 'to the same JSON on both sides, and restart both'
     const jwtSecret = JSON.parse(settings.HASURA_GRAPHQL_JWT_SECRET) as object
     const page = await serverOf(t, (_request, response) => { response.end('<html>') })
@@ -122,28 +122,28 @@ t.test('a healthy deployment', async (t) => {
         [/^configuration: ACTION_SECRET is unusable/, /^configuration: HASURA_GRAPHQL_ENDPOINT is not an http/]],
       [{ HASURA_GRAPHQL_JWT_SECRET: '{"type":"HS256","key":"another-key-of-at-least-thirty-two-bytes"}' }, [
         `token: Hasura refuses it (Could not verify JWT: JWSError JWSInvalidSignature): set HASURA_GRAPHQL_JWT_SECRET ${json}`,
-        '?dev mode: needs a token'
+        '?dev mode: not checked, because Hasura does not accept the token'
       ]],
       [{ HASURA_GRAPHQL_JWT_SECRET: JSON.stringify({ ...jwtSecret, claims_namespace: 'x' }) }, [
         'token: Hasura does not find its claims (claims key: \'https://hasura.io/jwt/claims\' not found): '
         + `set HASURA_GRAPHQL_JWT_SECRET ${json}`,
-        '?dev mode: needs a token'
+        '?dev mode: not checked, because Hasura does not accept the token'
       ]],
       [{ HASURA_GRAPHQL_JWT_SECRET: JSON.stringify({ ...jwtSecret, header: { type: 'Cookie', name: 't' } }) },
-        [`token: Hasura ignores it: set HASURA_GRAPHQL_JWT_SECRET ${json}`, '?dev mode: needs a token']],
-      [{ ACTION_SECRET: '' }, ['actions: those that need a session are refused: set ACTION_SECRET on both sides']],
+        [`token: Hasura ignores it: set HASURA_GRAPHQL_JWT_SECRET ${json}`, '?dev mode: not checked, because Hasura does not accept the token']],
+      [{ ACTION_SECRET: '' }, ['actions: the service refuses those for signed-in users: set ACTION_SECRET on both sides']],
       [{ HASURA_GRAPHQL_UNAUTHORIZED_ROLE: 'nobody' }, [
-        'actions: without a permission for the role nobody (Login, Refresh, Logout, RequestPasswordReset, ResetPassword): add it, or '
+        'actions: no permission for the role nobody (Login, Refresh, Logout, RequestPasswordReset, ResetPassword): add it, or '
         + 'correct HASURA_GRAPHQL_UNAUTHORIZED_ROLE'
       ]],
       [{ UNVERIFIED_ROLE: 'newcomer' }, [
-        `actions: without a permission for the role newcomer (${ownActions().map(({ name }) => name).slice(1).join(', ')}): `
+        `actions: no permission for the role newcomer (${ownActions().map(({ name }) => name).slice(1).join(', ')}): `
         + 'add it, or correct UNVERIFIED_ROLE',
         /^unverified role: newcomer may not call the actions \(.*\): run npm run adopt, and deploy$/
       ]],
       [{ HASURA_GRAPHQL_ADMIN_SECRETS: '["a"]', HASURA_GRAPHQL_JWT_SECRETS: '[]', SMTP_URL: 'smtp://127.0.0.1:1' }, [
-        'plural secrets: set (HASURA_GRAPHQL_ADMIN_SECRETS, HASURA_GRAPHQL_JWT_SECRETS), and Hasura uses them instead of the '
-        + 'single ones: unset them on both sides',
+        'plural secrets: Hasura uses HASURA_GRAPHQL_ADMIN_SECRETS and HASURA_GRAPHQL_JWT_SECRETS instead of the single secrets: '
+        + 'unset them on both sides',
         'SMTP: 127.0.0.1 does not accept the login (ESOCKET): correct SMTP_URL'
       ]]
     ]
@@ -171,7 +171,7 @@ t.test('a healthy deployment', async (t) => {
       ['SMTP: 127.0.0.1 does not accept the login (EAUTH 535): correct SMTP_URL'])
   })
 
-  await t.test('what only a real Hasura shows, by its documented answers', async (t) => {
+  await t.test('documented answers of Hasura that the sandbox does not give', async (t) => {
     const refused = (message: string, code = 'unexpected', internal?: object): Answer => (
       { errors: [{ message, extensions: { path: '$', code, internal } }] }
     )
@@ -197,7 +197,7 @@ t.test('a healthy deployment', async (t) => {
         + 'set a variable',
         `${other} (not a valid json response from webhook): set ACTION_BASE_URL on Hasura to the URL of the service`,
         /^clock: Hasura's is \d+ seconds behind: synchronize both clocks$/,
-        '?dev mode: the role cannot select the ids of users'
+        '?dev mode: not checked, because the role of the token cannot select the ids of users'
       ]],
       [{ '_metadata': 404, ...refresh('internal error'), 'jwt-auth-doctor': jwt('JWTIssuedAtFuture') }, now + 100_000, [
         `?metadata: ${unserved}`,
@@ -206,18 +206,18 @@ t.test('a healthy deployment', async (t) => {
         'webhook: the service, or a proxy in front of it, answers with HTTP 5xx: its log has the cause',
         /^clock: Hasura's is \d+ seconds ahead: synchronize both clocks$/,
         'token: Hasura\'s clock is behind: synchronize both clocks, or set allowed_skew in HASURA_GRAPHQL_JWT_SECRET on both sides',
-        '?dev mode: needs a token'
+        '?dev mode: not checked, because Hasura does not accept the token'
       ]],
       [{ 'jwt-auth-doctor': jwt('JWTExpired') }, now, [
-        'token: Hasura\'s clock is ahead by the lifetime of a token: synchronize both clocks', '?dev mode: needs a token'
+        'token: Hasura\'s clock is ahead by the lifetime of a token: synchronize both clocks', '?dev mode: not checked, because Hasura does not accept the token'
       ]],
       [{ 'jwt-auth-doctor': 200, 'Bearer': refused('Your requested role is not in allowed roles', 'access-denied') }, now, [
         'token: Hasura refuses the role user (Your requested role is not in allowed roles): set HASURA_GRAPHQL_JWT_SECRET to the same '
         + 'JSON on both sides, and restart both',
-        '?dev mode: needs a token'
+        '?dev mode: not checked, because Hasura does not accept the token'
       ]],
       [{ '"x-hasura-admin-secret":"doctor"': { data: { __typename: 'query_root' } } }, now, [
-        'admin secret: Hasura accepts any, so everybody is an administrator: set HASURA_GRAPHQL_ADMIN_SECRET on Hasura'
+        'admin secret: Hasura accepts any secret, so everybody is an administrator: set HASURA_GRAPHQL_ADMIN_SECRET on Hasura'
       ]],
       [{
         export: { metadata: { sources: [] } },
@@ -233,10 +233,10 @@ t.test('a healthy deployment', async (t) => {
       ]],
       [{ ...served(action('Login', 'http://auth:3000/login'), action('Refresh', '{{AUTH_URL}}/refresh')), ...refresh('x') }, now, [
         `actions: missing (${names.filter(name => !['Login', 'Refresh'].includes(name)).join(', ')}): run npm run adopt, and deploy`,
-        'actions: without the header x-hasura-action-secret (Login, Refresh): run npm run adopt, and deploy',
-        'actions: without a permission for the role anonymous (Login, Refresh): add it, or correct HASURA_GRAPHQL_UNAUTHORIZED_ROLE',
-        'actions: without a permission for the role unverified (Login, Refresh): add it, or correct UNVERIFIED_ROLE',
-        'actions: without a permission for signed-in users (Login, Refresh): add their roles',
+        'actions: no header x-hasura-action-secret (Login, Refresh): run npm run adopt, and deploy',
+        'actions: no permission for the role anonymous (Login, Refresh): add it, or correct HASURA_GRAPHQL_UNAUTHORIZED_ROLE',
+        'actions: no permission for the role unverified (Login, Refresh): add it, or correct UNVERIFIED_ROLE',
+        'actions: no permission for signed-in users (Login, Refresh): add their roles',
         `${other} (x): set AUTH_URL on Hasura to the URL of the service`
       ]],
       [{ ...served(action('Refresh', '/')), ...refresh('no', 'access-denied') }, now, [
@@ -261,14 +261,14 @@ t.test('a healthy deployment', async (t) => {
         /^unauthorized role: /, /^unverified role: /
       ]],
       [refresh('query is not in any of the allowlists', 'validation-failed'), now, [
-        /^webhook: /, '?unauthorized role: Hasura allows only the operations of its allow list', /^unverified role: /
+        /^webhook: /, '?unauthorized role: not checked, because Hasura runs only the operations of its allow list', /^unverified role: /
       ]],
       [{ 'RevokeSession(': { data: { RevokeSession: { ok: true } } } }, now, [
         'unauthorized role: a request without a token may act as any user: set HASURA_GRAPHQL_UNAUTHORIZED_ROLE to the same role on '
         + 'both sides, and give that role no permission for RevokeSession'
       ]],
       [{ _metadata: 0 }, now, [
-        'metadata: stopped by UND_ERR_SOCKET: run it again, and look into the logs of Hasura and of this service',
+        'metadata: the check ended with UND_ERR_SOCKET: run it again, and read the logs of Hasura and of this service',
         `?isolation level: ${unserved}`, `?actions: ${unserved}`
       ]],
       [{ _metadata: '<html>' }, now, [
@@ -308,7 +308,7 @@ t.test('a healthy deployment', async (t) => {
     t.equal(scripts['doctor'], 'tsc -b --noCheck && node build/src/cli/doctor/main.js', 'the same command as in this test')
   })
 
-  t.strictSame(await rows(), rowsBefore, 'nothing is left behind, whatever the doctor found')
+  t.strictSame(await rows(), rowsBefore, 'the doctor leaves nothing behind')
 })
 
 t.test('mistakes in the metadata of the actions, and serializable transactions', async (t) => {
@@ -325,11 +325,11 @@ t.test('mistakes in the metadata of the actions, and serializable transactions',
   })
   t.strictSame(await findings(env), [
     'isolation level: serializable for the database default: set isolation_level to read-committed in databases.yaml',
-    'actions: without a permission for the role anonymous (Login): add it, or correct HASURA_GRAPHQL_UNAUTHORIZED_ROLE',
+    'actions: no permission for the role anonymous (Login): add it, or correct HASURA_GRAPHQL_UNAUTHORIZED_ROLE',
     'actions: missing (Logout): run npm run adopt, and deploy',
     'actions: the handler {{ACTION_BASE_URL}}/changePassword does not end with /change-password (ChangePassword): correct it',
-    'actions: without the header x-hasura-action-secret (VerifyEmail): run npm run adopt, and deploy',
-    'actions: without a permission for signed-in users (DeleteAccount): add their roles'
+    'actions: no header x-hasura-action-secret (VerifyEmail): run npm run adopt, and deploy',
+    'actions: no permission for signed-in users (DeleteAccount): add their roles'
   ])
 })
 
@@ -345,9 +345,9 @@ t.test('client headers that Hasura does not forward, and one that it must not fo
       ['actions.yaml', /(- name: Signup\n(?: {4}.*\n)*? {6}forward_client_headers: )false/, '$1true']
     ])
   })
-  const chunked = 'actions: the header Transfer-Encoding is forwarded (Signup, ResetPassword, ChangeEmail): copy '
+  const chunked = 'actions: Hasura forwards the header Transfer-Encoding (Signup, ResetPassword, ChangeEmail): copy '
     + 'ignored_client_headers from hasura/metadata/actions.yaml'
-  const notForwarded = 'actions: the headers of the client are not forwarded (Login, Logout): set forward_client_headers to true'
+  const notForwarded = 'actions: Hasura does not forward the headers of the client (Login, Logout): set forward_client_headers to true'
   for (const [changes, expected] of [
     [{}, [chunked]],
     [{ CLIENT_ADDRESS_HEADER: 'x-client-address' }, [chunked, notForwarded]],
@@ -364,7 +364,7 @@ t.test('a database without a column, and a webhook that Hasura cannot reach', as
   })
   t.match(await findings(env), [
     /^tables and columns: Hasura's schema lacks .*user\.disabled_at.*Apply hasura\/migrations/,
-    /^operations: \w+: .*disabled_at.* \(\d+ in all\): apply the migrations and the metadata of npm run adopt$/,
+    /^operations: \w+: .*disabled_at.* \(\d+ in all\): run npm run adopt, and deploy$/,
     'webhook: Hasura cannot reach the service (Connection failure): start it, and set the handlers of the actions to its URL '
     + 'as Hasura reaches it'
   ])
@@ -403,7 +403,7 @@ t.test('claims that Hasura reads by a map', async (t) => {
   const { env } = await deployment(t, { env: withMap(map) })
   t.strictSame(await findings(env), [])
   t.strictSame(await findings({ ...env, ...withMap({ ...map, 'x-hasura-org-id': at('org') }) }), [
-    '?token: not checked, because it needs more than a sample user has (Error: Hasura finds no usable x-hasura-org-id by its '
+    '?token: not checked, because a sample user does not have every claim (Error: Hasura finds no usable x-hasura-org-id by its '
     + '"claims_map")'
   ])
 })
@@ -425,12 +425,12 @@ t.test('a handler of another path, and keys that Hasura fetches', async (t) => {
     + 'of the service'
   t.strictSame(await findings(env), [
     notFound,
-    `token: Hasura has no key from ${url} (here, it answers HTTP 503): Hasura must reach this URL of the service`,
-    '?dev mode: needs a token'
+    `token: Hasura has no key from ${url} (from this machine, it answers HTTP 503): Hasura must reach this URL of the service`,
+    '?dev mode: not checked, because Hasura does not accept the token'
   ])
   const closed = JSON.stringify({ ...secret, jwk_url: 'http://127.0.0.1:1/jwks' })
   t.match(await findings({ ...env, HASURA_GRAPHQL_JWT_SECRET: closed }), [
-    notFound, /^token: Hasura has no key from http:\/\/127\.0\.0\.1:1\/jwks \(here, it cannot be read: /, /dev mode/
+    notFound, /:1\/jwks \(from this machine, it cannot be read: /, /dev mode/
   ])
 
   serviceUrl = running.serviceUrl

@@ -17,7 +17,7 @@ export function typeMistake (value: unknown, expected: string, parser: string): 
   return found === expected ? undefined : `parsing ${parser} failed, expected ${expected}, but encountered ${found}`
 }
 
-/** JSON can escape half of a surrogate pair, which no text contains. */
+/** Refuses half of a surrogate pair. JSON can escape one, but it is not valid Unicode. */
 function refuseHalfPair (key: string, value: unknown): unknown {
   if (key.isWellFormed() && (typeof value !== 'string' || value.isWellFormed())) return value
   throw new SyntaxError('half of a surrogate pair')
@@ -26,13 +26,13 @@ function refuseHalfPair (key: string, value: unknown): unknown {
 /**
  * Parses JSON as Hasura does: numbers keep all their digits, and of two equal keys the first one counts.
  *
- * @throws SyntaxError, which ends with "at position" and a number, except for half of a surrogate pair
+ * @throws SyntaxError. Its message ends with "at position" and a number, except for half of a surrogate pair
  */
 export function parseJson (text: string): unknown {
   return parse(text, refuseHalfPair, { onDuplicateKey: ({ oldValue }) => oldValue })
 }
 
-/** Returns the object that a JSON text holds, with native numbers; undefined if it holds none. */
+/** Returns the object in a JSON text, with native numbers; undefined if the text is not an object. */
 export function parseObject (text: string): Json | undefined {
   try {
     const value: unknown = JSON.parse(text)

@@ -26,7 +26,7 @@ export function addPage (server: FastifyInstance, settings: SandboxSettings): vo
       })
       .send(readFileSync(`${folder}/${name}`)))
   }
-  // Browsers request it for each page.
+  // Browsers request the icon for each page.
   server.get('/favicon.ico', (_request, reply) => reply.code(204).send())
   const { HASURA_GRAPHQL_ADMIN_SECRET: secret } = settings
   // The default is public. A secret of yours never leaves the process.

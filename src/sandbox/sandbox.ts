@@ -37,7 +37,7 @@ export async function startSandbox (
   const { TOKEN_SECRET: tokenSecret, SMTP_URL: smtpUrl } = settings
   const isMailOn = tokenSecret !== undefined
   const service = Fastify(serverOptions())
-  // Each side needs the URL of the other. Hasura needs the service's at its first action.
+  // Each side needs the URL of the other. Hasura needs the URL of the service only when it calls the first action.
   let serviceUrl = ''
   try {
     const catcher = isMailOn && smtpUrl === undefined ? await catchMail(log) : undefined

@@ -62,7 +62,7 @@ export function pollKeys (
       const seconds = Math.max(await fetchKeys(), 1)
       // A timer cannot be longer than 24 days.
       const wait = after(Math.min(seconds * 1000, 2 ** 31 - 1), undefined, { signal, ref: false })
-      await wait.catch(() => { /* The polling ends. */ })
+      await wait.catch(() => { /* The signal ended the polling. */ })
     }
   }
   void poll()

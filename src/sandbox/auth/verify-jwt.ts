@@ -54,7 +54,7 @@ function checkParties ({ aud, iss }: Json, { audience, issuer }: JwtConfig): voi
 
 /** Tries every key: Hasura ignores `kid`, and the configured type does not limit the algorithm. */
 async function isSigned (token: string, alg: string, keys: KeyObject[]): Promise<boolean> {
-  // A secret verifies every HMAC algorithm that it is long enough for.
+  // A secret verifies every HMAC algorithm for which it is long enough.
   const minimum = isHmacType(alg) ? hmacBytes[alg] : 0
   const usable = keys.filter(({ symmetricKeySize: size = Infinity }) => algorithms.test(alg) && size >= minimum)
   for (const key of usable) if (await compactVerify(token, key).then(() => true, () => false)) return true

@@ -36,7 +36,7 @@ export interface TrackedTable extends CatalogueTable {
   permissions: Map<string, Access>
 }
 
-/** Hasura leaves out columns and constraints with names that GraphQL does not accept. */
+/** Hasura leaves out columns and constraints whose names GraphQL does not accept. */
 const graphqlPattern = String.raw`'^[_A-Za-z]\w*$'`
 
 const query = `

@@ -18,7 +18,7 @@ export async function openDatabase (
   { SANDBOX_DATA_DIR: folder, SANDBOX_DATABASE_URL: url }: DatabaseSettings, hasura: string, log: Log
 ): Promise<Database> {
   const migrations = readMigrations(hasura)
-  // Each is imported only where it is used, because its packages take time to load.
+  // Each module is imported only when it is used, because its packages take time to load.
   if (url !== undefined) return (await import('./postgres.ts')).openPostgres(url, migrations, log)
   return (await import('./embedded.ts')).openEmbedded(folder, migrations, log)
 }

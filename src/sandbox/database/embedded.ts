@@ -11,8 +11,8 @@ import type { Database, Result, SqlConnection } from './sql-connection.ts'
 const embeddedVersion = '18'
 
 /**
- * Returns the folder of the data. A new database is created in another place and moved when it is complete, so that no
- * partial one can remain.
+ * Returns the folder of the data. A new database is created in another folder and moved when it is complete, so that no
+ * partial database can remain.
  */
 async function prepare (folder: string, log: Log): Promise<string> {
   const data = join(folder, 'postgres')
@@ -33,15 +33,15 @@ async function prepare (folder: string, log: Log): Promise<string> {
 }
 
 /**
- * Makes PGlite link each extension when PostgreSQL asks for it. By default PGlite links all of them side by side, and
- * one start in ten, pgcrypto then refuses every algorithm.
+ * Makes PGlite link each extension when PostgreSQL asks for it. By default PGlite links all of them at once, and in one
+ * start of ten, pgcrypto then refuses every algorithm.
  */
 const linkOnDemand: Extension = {
   name: 'link on demand',
   setup: async (_, options: object) => ({ emscriptenOpts: { ...options, noWasmDecoding: true } })
 }
 
-/** Loads the extensions that the migrations create: PGlite has PostgreSQL's own ones, each in a module. */
+/** Loads the extensions that the migrations create. PGlite has a module for each of PostgreSQL's own extensions. */
 async function loadExtensions (migrations: Migration[]): Promise<Extensions> {
   const creation = /create\s+extension\s+(?:if\s+not\s+exists\s+)?"?([\w-]+)/gi
   const names = migrations.flatMap(({ sql }) => [...sql.matchAll(creation)].map(([, name = '']) => name.toLowerCase()))

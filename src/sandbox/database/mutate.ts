@@ -61,7 +61,7 @@ function compileConflict (table: TrackedTable, conflict: OnConflict, of: Stateme
 }
 
 /**
- * Writes rows as the arguments of a field say. Returns undefined if they change nothing.
+ * Writes rows according to the arguments of a field. Returns undefined if they change nothing.
  *
  * @param path - the field, for errors
  */

@@ -8,10 +8,10 @@ import type { Database, SqlConnection } from './sql-connection.ts'
 /** Hasura's default. */
 const poolSize = 50
 
-/** The first version with `gen_random_uuid()` and with the same messages as newer versions. */
+/** The first version that has `gen_random_uuid()` and the messages of newer versions. */
 const oldestVersion = 13
 
-/** The embedded PostgreSQL's values of settings that change how values look in text and JSON. A server may differ. */
+/** Settings of the embedded PostgreSQL that change how values look in text and JSON. A server may have others. */
 const options = [
   'TimeZone=UTC', 'DateStyle=ISO,MDY', 'IntervalStyle=postgres', 'bytea_output=hex', 'extra_float_digits=1',
   String.raw`default_transaction_isolation=read\ committed`
@@ -20,7 +20,7 @@ const options = [
 /** An `@` or a `#` after the host belongs to a password that is not percent-encoded. It must not be printed. */
 const databaseUrl = /^postgres(?:ql)?:\/\/[^/?#]*(?:[/?][^@#]*)?$/
 
-/** Tables in a database that no sandbox has used yet, except those of extensions. */
+/** Finds the tables, except those of extensions, in a database that no sandbox has used yet. */
 const foreignTables = String.raw`
   SELECT format('%I.%I', n.nspname, c.relname) AS name
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -57,7 +57,7 @@ async function connect (config: ClientConfig): Promise<pg.Client> {
   }
 }
 
-/** PostgreSQL's own errors stay. All others, and those that end the connection, become a ConnectionError. */
+/** Errors of PostgreSQL stay, except those that end the connection. They and all others become a ConnectionError. */
 function fail (error: unknown): never {
   if (error instanceof pg.DatabaseError && error.severity !== 'FATAL') throw error
   throw new ConnectionError((error as Error).message)
@@ -91,7 +91,7 @@ async function transactionOn<T> (client: ClientBase, run: (connection: SqlConnec
  * Checks and migrates the database.
  *
  * @returns its version
- * @throws Error if the version is too old, or if the database has tables, and no sandbox made them
+ * @throws Error if the version is too old, or if the database has tables that no sandbox made
  */
 async function setUp (client: ClientBase, name: string, migrations: Migration[], log: Log): Promise<string> {
   const connection = connectionOf(client)

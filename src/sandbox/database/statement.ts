@@ -9,7 +9,7 @@ export interface Statement {
   params: Array<string | null>
   /** The session of the caller. */
   session: Session
-  /** How many table aliases it has: t1, t2, … */
+  /** The number of table aliases in it: t1, t2, … */
   aliases: number
 }
 

@@ -19,7 +19,7 @@ export type CallAction = (action: Action, input: Json, context: Omit<RootContext
  * Puts the values of Hasura's environment into the handler and the headers of an action.
  *
  * @returns where the webhook is, and the headers that the metadata gives it
- * @throws Error that names a variable that is missing
+ * @throws Error that names the missing variable
  */
 function resolveTarget (
   { name, definition }: Action, variables: Environment
@@ -37,7 +37,7 @@ function resolveTarget (
   }
 }
 
-/** The request to the webhook has these headers itself, so the client's are never forwarded. */
+/** The request to the webhook sets these headers itself, so it never gets the client's. */
 const ownHeaders = ['connection', 'content-length', 'host']
 
 function forwardedHeaders (headers: IncomingHttpHeaders, ignored: string[]): Record<string, string> {
@@ -64,7 +64,7 @@ function webhookHeaders (
     'x-b3-spanid': span,
     'x-b3-parentspanid': parent,
     'x-b3-sampled': '1',
-    // Last: of two headers with one name, Hasura sends the client's.
+    // Last, because if two headers have the same name, Hasura sends the client's.
     ...(definition.forward_client_headers && forwardedHeaders(client, definition.ignored_client_headers))
   }
 }

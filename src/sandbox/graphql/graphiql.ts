@@ -23,7 +23,7 @@ export async function renderGraphiql (execute: Execute): Promise<string> {
   const request = { query: getIntrospectionQuery(), variables: {}, operationName: null }
   const schema: unknown = JSON.parse(await execute(request, { session, headers: {}, cookies: [] }))
   const options = { endpoint: '/v1/graphql', title: 'GraphiQL', defaultTabs: readTabs(), ...noHeaders, schema }
-  // Imported with the first page: the package contains all of GraphiQL.
+  // Imported when the first page is requested, because the package contains all of GraphiQL.
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql')
   return renderGraphiQL(options)
 }

@@ -62,7 +62,7 @@ function readEnum (given: Given, type: GraphQLEnumType, path: string): string {
 /**
  * Checks a value and turns it into JSON.
  *
- * @param reader - what our SDL says about it, if its type is not enough: see `tableSdl`
+ * @param reader - the argument of `@read` in our SDL, if the type does not say enough: see `tableSdl`
  */
 function readValue (
   given: Given, type: GraphQLInputType, reader: string | undefined, path: string, context: InputContext
@@ -105,7 +105,7 @@ function readFields (
 /**
  * Reads the arguments of a field or a directive.
  *
- * @throws HasuraFault for the first that does not fit its definition
+ * @throws HasuraFault for the first argument that does not fit its definition
  */
 export function readArguments (
   { name, args }: { name: string, args: readonly Definition[] }, given: readonly ArgumentNode[] | undefined,

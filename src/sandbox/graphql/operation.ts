@@ -14,13 +14,13 @@ export interface Operation {
 }
 
 /**
- * Collects the variables that an operation uses, also in its fragments.
+ * Collects the variables that an operation and its fragments use.
  *
  * @throws HasuraFault if a fragment is not defined or contains itself
  */
 function collectVariables (operation: OperationDefinitionNode, fragments: Operation['fragments']): Set<string> {
   const used = new Set<string>()
-  /** `path` has the names of the fields and fragments above, `stack` those of the fragments alone. */
+  /** `path` has the names of the fields and fragments above, `stack` only those of the fragments. */
   const collect = (node: OperationDefinitionNode | FragmentDefinitionNode, path: string[], stack: string[]): void => {
     visit(node, {
       VariableDefinition: () => false,
@@ -45,7 +45,7 @@ function collectVariables (operation: OperationDefinitionNode, fragments: Operat
 /**
  * Parses a client's document.
  *
- * @throws HasuraFault if it does not parse, does not have the operation, or its fragments do not fit together
+ * @throws HasuraFault if it is not valid, if the operation is not in it, or if a fragment is missing or contains itself
  */
 export function readOperation (query: string, name: string | null): Operation {
   let document: DocumentNode
@@ -66,10 +66,10 @@ export function readOperation (query: string, name: string | null): Operation {
 }
 
 /**
- * Finds the value of every variable that an operation declares. One without a value and a default is null.
+ * Finds the value of every variable that an operation declares. A variable without a value or a default is null.
  *
  * @param values - the variables of the request
- * @throws HasuraFault if values are missing, or are there for variables that it does not declare or use
+ * @throws HasuraFault if a value is missing, or belongs to a variable that the operation does not declare or use
  */
 export function readVariables (schema: GraphQLSchema, { node, used }: Operation, values: Json): Variables {
   const variables: Variables = new Map()

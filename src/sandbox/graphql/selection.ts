@@ -11,10 +11,10 @@ import { invalidInput } from './values.ts'
 /** The request whose selections are read. */
 export type SelectionContext = InputContext & Pick<Operation, 'fragments'>
 
-/** The directives that Hasura knows, by where they may stand. */
+/** The directives that Hasura knows, by the place where they are allowed. */
 const directivePlaces = { field: ['include', 'skip'], query: ['cached'], mutation: [], subscription: [] }
 
-/** Checks that directives may stand at a place, and none of them twice. */
+/** Checks that directives are allowed at a place, and that none of them is repeated. */
 export function checkDirectives (
   directives: readonly DirectiveNode[], place: keyof typeof directivePlaces, path: string
 ): void {
@@ -30,7 +30,7 @@ export function checkDirectives (
   }
 }
 
-/** Whether `@include` and `@skip` let a field or a fragment into the answer. */
+/** Whether `@include` and `@skip` keep a field or a fragment in the answer. */
 function isIncluded ({ directives = [] }: SelectionNode, path: string, context: SelectionContext): boolean {
   checkDirectives(directives, 'field', path)
   return directives.every(({ name: { value: name }, arguments: given }) => {
@@ -57,7 +57,7 @@ function writtenArguments ({ arguments: given = [] }: FieldNode): string {
   return given.map(print).sort().join()
 }
 
-/** Merges the fields with the same name in the answer, and what is selected below them. */
+/** Merges the fields with the same name in the answer, and their selections. */
 function merge (fields: FieldNode[], path: string) {
   const merged = new Map<string, { field: FieldNode, selections: SelectionNode[] }>()
   for (const field of fields) {

@@ -8,7 +8,7 @@ import type { Json } from '../json.ts'
 import type { NamedField, RootField } from './root-field.ts'
 import { changeArguments, keyInputs, selectArguments } from './table-sdl.ts'
 
-/** Turns the arguments of a field `_by_pk` into those of its field for many rows. */
+/** Turns the arguments of a `_by_pk` field into those of the field for many rows. */
 function keyToWhere ({ pk_columns: key, ...args }: Json): Json {
   return key === undefined ? { where: equals(args) } : { ...args, where: equals(key as Json) }
 }
@@ -37,7 +37,7 @@ export function tableQueries (table: TrackedTable, role: string): NamedField[] {
   }])
 }
 
-/** Runs a field that writes rows. It answers the only row, or `affected_rows` and `returning`. */
+/** Runs a field that writes rows. The answer is the only row, or `affected_rows` and `returning`. */
 function runMutation (table: TrackedTable, kind: 'one' | 'many', mutate: Mutate): RootField['run'] {
   return async ({ name, args, fields }, context) => {
     const written = await mutate(table, args, context, `$.selectionSet.${name}`)

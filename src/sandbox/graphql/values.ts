@@ -19,12 +19,12 @@ const kindNames: Record<string, string> = {
   Number: 'a number', String: 'a string', Boolean: 'a boolean', Null: 'null', Array: 'a list', Object: 'an object'
 }
 
-/** The fault of a request that does not fit the schema. */
+/** Returns the fault of a request that does not fit the schema. */
 export function invalidInput (message: string, path = '$'): HasuraFault {
   return new HasuraFault('validation-failed', message, path)
 }
 
-/** Refuses a value of a wrong kind. */
+/** Returns the fault of a value of the wrong kind. */
 export function mismatch (given: Given, expected: string, typeName: string, path: string): HasuraFault {
   const found = kindNames[given.kind === 'JSON' ? jsonType(given.value) : given.kind]
   return invalidInput(`expected ${expected} for type '${typeName}', but found ${String(found)}`, path)
@@ -137,7 +137,7 @@ export const textTypes = ['text', 'varchar', 'bpchar', 'citext']
 /** The PostgreSQL types that hold a number. */
 export const numericTypes = [...Object.keys(bits), 'float4', 'float8', 'numeric']
 
-/** The JSON that other types also accept, besides a string, and the name of Hasura's parser. */
+/** The JSON that other types accept besides a string, and the name of Hasura's parser. */
 const parsers: Record<string, [jsonType: string, parser: string]> = {
   ...Object.fromEntries(textTypes.map(type => [type, ['String', 'Text']])),
   float4: ['Number', 'Scientific'], float8: ['Number', 'Scientific'], numeric: ['Number', 'Scientific'],

@@ -63,7 +63,7 @@ function isRoot (node: DefinitionNode): node is ObjectTypeDefinitionNode {
  * Reads the metadata's `actions.graphql`.
  *
  * @returns the types of the actions in SDL, the names of the scalars besides GraphQL's own, and a function that finds
- *   an action. It throws an Error if the action is not declared, or names what the sandbox does not support in it
+ *   an action. The function throws an Error if the action is not declared, or uses what the sandbox does not support
  */
 export function readActionDeclarations (file: string) {
   const definitions = parseSdl(readText(file), file)
@@ -81,7 +81,7 @@ export function readActionDeclarations (file: string) {
     if (field === undefined) throw new Error(`The action ${action} is not declared in ${file}`)
     const preset = field.args.find(({ defaultValue }) => defaultValue !== undefined)
     if (preset === undefined) return { kind, field, sdl: field.astNode ? print(field.astNode) : '' }
-    // Hasura's CLI drops it silently.
+    // Hasura's CLI drops default values silently.
     throw new Error(`The sandbox does not support the default value of ${action}(${preset.name}) in ${file}`)
   }
   return { declarationOf, types: types.map(print).join('\n'), scalars }

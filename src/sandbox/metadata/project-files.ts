@@ -5,7 +5,7 @@ import type { DefinitionNode } from 'graphql'
 import { parseDocument } from 'yaml'
 import type { Document, Node, SchemaOptions } from 'yaml'
 
-/** Reads a text file as if it were written on Unix; empty if it is not there. */
+/** Reads a text file, without its byte order mark and with Unix line endings; empty if the file does not exist. */
 export function readText (file: string): string {
   return existsSync(file) ? readFileSync(file, 'utf8').replace(/^\uFEFF/, '').replaceAll('\r\n', '\n') : ''
 }
@@ -30,7 +30,7 @@ export function parseSdl (text: string, file: string): readonly DefinitionNode[]
 
 const includeTag = { tag: '!include', resolve: (path: string) => `!include ${path}` }
 
-/** @throws Error that names the file if it is not there, or is not valid YAML */
+/** @throws Error that names the file if it does not exist, or is not valid YAML */
 export function readYaml (file: string): unknown {
   if (!existsSync(file)) throw new Error(`${file} is missing: run hasura metadata export in the project first`)
   return parseYaml(readText(file), file, { customTags: [includeTag] }).toJS() as unknown
@@ -38,7 +38,7 @@ export function readYaml (file: string): unknown {
 
 /**
  * Follows an inclusion. Hasura's CLI writes the metadata of each table into its own file, and includes it by the tag
- * `!include` or, as in its export, by a string that starts like it.
+ * `!include` or, in its export, by a string that starts with `!include`.
  *
  * @returns the value, and the file that has it
  */

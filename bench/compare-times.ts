@@ -14,10 +14,10 @@ export interface Kind {
 /** Beyond this, the difference is due to chance once in a thousand tests. */
 const significant = 3.29
 
-/** A smaller difference, such as reading one row more, takes far more attempts to see than the limits allow. */
+/** A smaller difference, such as that of reading one more row, shows only after more attempts than the limits allow. */
 const tolerated = 0.02
 
-/** The standard score of the Mann–Whitney U statistic: how surely one kind of sample tends to be larger. */
+/** The standard score of the Mann–Whitney U statistic: how certain it is that one kind of sample tends to be larger. */
 function standardScore (first: number[], second: number[]): number {
   const all = [...first.map(value => ({ value, isFirst: true })), ...second.map(value => ({ value, isFirst: false }))]
   const ranked = all.sort((a, b) => a.value - b.value)
@@ -41,8 +41,8 @@ interface Comparison {
 }
 
 /**
- * Compares the times of kinds of requests. All requests are in one random order, so that other load on the machine, and
- * what the request before has left to do, affects all kinds alike.
+ * Compares the times of kinds of requests. All requests are in one random order, so that other load on the machine and
+ * unfinished work of the previous request affect all kinds alike.
  *
  * @returns rows and notes for a report, and whether any two kinds differ beyond chance
  */

@@ -11,7 +11,7 @@ const kinds: Record<string, Kind[]> = {
     { name: 'unknown email', body: (number: number) => ({ email: `unknown-${number}@bench.test` }) },
     { name: 'email beyond its limit', body: () => ({ email: 'known-limited@bench.test' }) }
   ].map(({ name, body }) => ({ name, path: '/request-password-reset', body: number => ({ input: body(number) }) })),
-  // The stand-in knows the users below a million, and has verified the odd ones.
+  // The stand-in knows the users with ids below a million. The emails of the odd ids are verified.
   SendVerification: [
     { name: 'unverified email', userId: (number: number) => 10_000 + 2 * number },
     { name: 'verified email', userId: (number: number) => 10_001 + 2 * number },

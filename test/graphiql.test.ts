@@ -6,7 +6,7 @@ import { tokenSecret } from './support/sessions.ts'
 
 /** Runs the operation of the open tab. Returns the answer without white space. */
 async function execute (page: Page): Promise<string> {
-  // The button does nothing until both editors are there.
+  // The button does nothing until both editors are loaded.
   await page.locator('.graphiql-query-editor .view-line').first().waitFor()
   const answer = page.locator('.result-window .view-lines')
   await answer.waitFor({ state: 'attached' })
@@ -15,7 +15,7 @@ async function execute (page: Page): Promise<string> {
     await answer.getByText(/"(data|errors)"/).first().waitFor()
     // The editor shows spaces as U+00A0.
     const text = (await answer.innerText()).replaceAll(/\s/g, '')
-    // For a moment after a change of the tab, GraphiQL still names the operation of the other one.
+    // Right after a change of the tab, GraphiQL still names the operation of the previous tab.
     if (!text.includes('Cannotinferoperation')) return text
   }
 }

@@ -138,14 +138,14 @@ t.test('no alert fires while all is well', { skip: noPromtool }, async (t) => {
   checkAlerts(t, healthy(1600), 1590, [])
 })
 
-t.test('two failures in five minutes are no alert, also if there are hardly any attempts', { skip: noPromtool }, async (t) => {
+t.test('two failures in five minutes raise no alert, even with few attempts', { skip: noPromtool }, async (t) => {
   const quiet = healthy(100).filter(({ series }) => !series.includes('attempts'))
   for (const outcome of ['hasura-unavailable', 'overloaded', 'internal']) {
     checkAlerts(t, [...quiet, attempts('success', '0x90 1x10'), attempts(outcome, '0x90 1 2x9')], 95, [])
   }
 })
 
-t.test('other jobs, such as those of a staging system, neither cause nor hide an alert', { skip: noPromtool }, async (t) => {
+t.test('metrics of another job, such as a staging system, neither raise nor hide an alert', { skip: noPromtool }, async (t) => {
   const others = (all: Series[]): Series[] => all.map(({ series, values }) => (
     { series: series.replace('job="hasura-jwt-auth"', 'job="staging"'), values }
   ))
@@ -155,7 +155,7 @@ t.test('other jobs, such as those of a staging system, neither cause nor hide an
     ...['hasura-unavailable', 'overloaded', 'internal', 'access-denied'].map(outcome => attempts(outcome, '0+60x100')),
     attempts('invalid-credentials', '0x60 0+600x40')
   ]
-  // In 100 minutes, they are more than on average.
+  // Without failed logins: those of 100 minutes would be more than five times the average of the day.
   const well = healthy(100).filter(({ series }) => !series.includes('invalid-credentials'))
   checkAlerts(t, [...well, ...others(failing)], 95, [])
   const most = rules.map(({ alert }) => alert).filter(alert => alert !== 'PasswordGuessing')

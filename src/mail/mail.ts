@@ -24,7 +24,7 @@ export type Mail = (
 interface Mailer {
   /** Sends a mail in the background. Never throws and never waits. */
   send: (mail: Mail) => void
-  /** The same for a mail that is looked up first. No mail goes out if `find` returns undefined. */
+  /** The same for a mail that `find` looks up first. Sends nothing if `find` returns undefined. */
   enqueue: (find: () => Promise<Mail | undefined>) => void
   tokens: MailedTokens
 }
@@ -134,7 +134,7 @@ async function mail (fastify: FastifyInstance): Promise<void> {
   const smtp = await createSmtp(server)
   const settings = { appUrl, from, render, validFor: formatDuration(config.MAILED_TOKEN_TTL_SECONDS) }
 
-  /** Looks the mail up. Returns undefined if nobody gets one, or if the recipient's limit is reached. */
+  /** Looks the mail up. Returns undefined if no mail is due, or if the recipient's limit is reached. */
   const prepare = async (job: Job): Promise<Mail | undefined> => {
     const found = await job.find()
     if (found === undefined) return undefined

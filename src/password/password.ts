@@ -16,12 +16,12 @@ export interface Verdict {
   needsRehash: boolean
   /**
    * Why the stored hash could not be verified: it is malformed, of an unknown algorithm, costs more than this service
-   * runs, or the library has thrown. Undefined if it was verified, or the user is unknown. It never contains the hash.
+   * accepts, or the library threw. Undefined if it was verified, or the user is unknown. It never contains the hash.
    */
   unreadable: Error | undefined
 }
 
-/** Made once: a stack for each attempt would take measurable time, which an unknown email does not take. */
+/** Made once: the stack of a new error takes measurable time, and an unknown email would not take that time. */
 const unknownForm = new Error('the hash has an unknown form or too high a cost')
 
 /** A slot in the queue of hashes. Release it when no further hash is needed. */

@@ -19,7 +19,7 @@ export async function verifyUser<User extends StoredUser> (
 ): Promise<{ user: User, needsRehash: boolean }> {
   const { matches, needsRehash, unreadable } = await slot.verify(password, user?.password, asSent)
   if (unreadable !== undefined) {
-    // After the answer: a line with a stack takes time, which would tell this account from an unknown one.
+    // Logged after the answer, because a line with a stack takes time. That time would show that the account exists.
     setImmediate(() => { log.error({ err: unreadable, userId: user?.id }, 'the stored password hash cannot be read') })
   }
   if (user === undefined || !matches || user.disabled_at !== null) throw invalidCredentials()

@@ -109,7 +109,7 @@ async function changeOf (t: Test, env: Environment, row: object, update: object)
       session_variables: { 'x-hasura-role': 'user', 'x-hasura-user-id': '7' }
     }
   })
-  await setImmediate() // the service logs an unreadable hash after its answer
+  await setImmediate() // The service logs an unreadable hash after its answer.
   return { status, body, operations: asked.map(({ operation }) => operation), log: log() }
 }
 

@@ -69,7 +69,7 @@ t.test('an unknown email, a wrong password and an unreadable hash get the same b
     const { url } = await hasuraOf(t, { UserByEmail: answer })
     const { call, log } = await service(t, { HASURA_GRAPHQL_ENDPOINT: url })
     t.strictSame(await call('/login', good), invalid, title)
-    await setImmediate() // the service logs after its answer
+    await setImmediate() // The service logs after its answer.
     const errors = log().filter(line => line['level'] === 50)
     t.equal(errors.length, reasons.length, title)
     t.match(errors, reasons.map(message => (

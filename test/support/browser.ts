@@ -5,16 +5,16 @@ import { skipSlow } from './slow.ts'
 
 const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync)
 
-/** Why a test that needs a browser is skipped; `false` if there is one. */
+/** Why a test that needs a browser is skipped; `false` if a browser is installed. */
 export const noBrowser = executablePath === undefined
   && 'there is no Chromium in /usr/bin (on Debian: apt-get install chromium)'
 
-/** The same for the tests that `npm test` skips. It runs one test in a browser, because a browser is many processes. */
+/** The same for the tests that `npm test` skips. A browser is many processes, so it runs only one test in a browser. */
 export const skipBrowser = skipSlow || noBrowser
 
 /** A browser that reaches nothing but this machine. Names that end in `.test` lead to it, too. */
 export async function openBrowser (t: Test): Promise<Browser> {
-  // Only where a browser starts, because the import takes half a second.
+  // Imported only when a browser starts, because the import takes half a second.
   const { chromium } = await import('playwright-core')
   const browser = await chromium.launch({
     executablePath: String(executablePath),

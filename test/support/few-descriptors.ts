@@ -11,7 +11,7 @@ const taken: number[] = []
 try {
   for (;;) taken.push(openSync('/dev/null', 'r'))
 } catch {
-  // All are taken.
+  // No descriptor is free.
 }
 const cost = { memoryCost: 8, timeCost: 1, parallelism: 1 }
 const hashes = await Promise.allSettled([1, 2, 3].map(async () => pool.call('hashArgon2', 'a-password', cost)))

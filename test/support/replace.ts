@@ -2,7 +2,7 @@ import type { Test } from 'tap'
 
 /**
  * Replaces a property of an object until the test ends, such as a function that reads a clock. tap's `t.intercept` also
- * records a stack at each read: for a clock, that takes longer than what is tested.
+ * records a stack at each read, which takes longer than the code that reads the clock.
  */
 export function replace (t: Test, object: object, name: string, value: unknown): void {
   const own = Object.getOwnPropertyDescriptor(object, name)

@@ -11,14 +11,14 @@ type Headers = Record<string, string>
 interface Message { type: string, id?: string, payload?: { headers?: Headers, query?: string } }
 
 /**
- * The subscriptions that the sandbox does not have: a WebSocket server on its tables. It speaks `graphql-transport-ws`
- * as Hasura does since 2.30:
+ * Starts a WebSocket server for subscriptions, which the sandbox does not have. It reads the sandbox's tables, and
+ * speaks `graphql-transport-ws` as Hasura does since 2.30:
  *
  * - It verifies the token of `connection_init`, and closes the connection with 4403 if it refuses the token.
  * - It drops the connection, without a close frame, when the token expires.
- * - A subscription is a live query: it sends the result, and then each one that differs.
+ * - A subscription is a live query: it sends the result, and each later result that differs from the one before.
  *
- * @returns `events` lists what happened to connections, and `beforeInit` runs before the next token is verified
+ * @returns `events` lists what happened to the connections; `beforeInit` runs before each token is verified
  */
 export async function subscriptionServer (t: Test, hasuraUrl: string) {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0, handleProtocols: () => 'graphql-transport-ws' })

@@ -40,7 +40,7 @@ export function mailedTokenLimits (
   return [{ key: `mailed-token:${digest(address)}`, limit, windowSeconds, counts: ['invalid-token'] }]
 }
 
-/** Counts a mail or a request for one. Returns false if a limit is reached: then no mail goes out. */
+/** Counts a mail or a request for one. Returns false if a limit is reached: then no mail is sent. */
 export async function isWithinLimits ({ throttle }: FastifyInstance, rules: LimitRule[]): Promise<boolean> {
   if (rules.length === 0) return true
   const reservation = await throttle.reserve(rules)

@@ -35,13 +35,13 @@ interface Entry<Job> {
   pause?: NodeJS.Timeout
 }
 
-/** Tries at once, each with a connection of its own. Providers allow more connections than that. */
+/** The number of concurrent tries, each with its own connection. Providers allow more connections. */
 export const concurrency = 5
 
-/** Jobs at most, which take about a megabyte. The limits per address keep the queue of a working server far below. */
+/** The most jobs in the queue: about a megabyte. The limits per address keep that of a working server far shorter. */
 export const maxLength = 1000
 
-/** Lookups find less room: anybody can cause them, and must not crowd out a mail that warns of a changed password. */
+/** Lower for lookups. Anybody can cause them, and they must not crowd out a mail that warns of a changed password. */
 export const maxLengthForLookups = 800
 
 /** Milliseconds before each further try: together longer than a server restarts, and shorter than a token is valid. */

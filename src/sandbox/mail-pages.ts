@@ -14,7 +14,7 @@ const mailPolicy = 'sandbox allow-popups allow-popups-to-escape-sandbox; default
 /**
  * Adds the pages to which the links in mails lead, the inbox as JSON, and each of its mails as HTML.
  *
- * @param inbox - undefined if the mails go to an SMTP server of yours
+ * @param inbox - undefined if the mails go to your own SMTP server
  */
 export function addMailPages (server: FastifyInstance, inbox: CaughtMail[] | undefined): void {
   for (const { path, html } of readPages()) server.get(path, (_request, reply) => reply.type('text/html; charset=utf-8').send(html))

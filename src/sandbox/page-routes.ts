@@ -29,7 +29,7 @@ export function addPage (server: FastifyInstance, settings: SandboxSettings): vo
   // Browsers request the icon for each page.
   server.get('/favicon.ico', (_request, reply) => reply.code(204).send())
   const { HASURA_GRAPHQL_ADMIN_SECRET: secret } = settings
-  // The default is public. A secret of yours never leaves the process.
+  // The default is public. Your own secret never leaves the process.
   const adminSecret = secret === developmentDefaults.HASURA_GRAPHQL_ADMIN_SECRET ? secret : null
   server.get('/page/settings.json', (_request, reply) => reply.removeHeader('access-control-allow-origin').send({ adminSecret }))
 }

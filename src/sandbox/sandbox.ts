@@ -16,7 +16,7 @@ export interface Sandbox extends RunningHasura {
   serviceUrl: string
   /** The settings with all defaults. */
   settings: SandboxSettings
-  /** The caught mails as JSON; undefined if they go to an SMTP server of yours, or if mail is off. */
+  /** The caught mails as JSON; undefined if they go to your own SMTP server, or if mail is off. */
   inboxUrl: string | undefined
 }
 

@@ -84,7 +84,7 @@ t.test('a project without this service is served, and a folder without a project
   for (const [files, message] of table) await t.rejects(serve(t, writeProject(t, { files })), { message })
 })
 
-t.test('a permission that the sandbox does not understand stops it, also in a project of yours', async (t) => {
+t.test('a permission that the sandbox does not understand stops it, also in your own project', async (t) => {
   const base = projects['remote schemas, triggers and computed fields']
   const table: Array<[from: string, to: string, message: RegExp]> = [
     ['    permission:\n      columns:\n', '    permission:\n      computed_fields: [shout]\n      columns:\n', /"computed_fields" in .*select_permissions/],

@@ -10,7 +10,7 @@ import { mergeYaml } from './yaml-merge.ts'
 /** A file to write, by its path. `before` is empty if it is new. */
 export interface Change { file: string, before: string, after: string }
 
-/** The list of the tables that the project does not track yet, in the form of the file that holds the list. */
+/** The list of the tables that the project does not track yet, in the form that the project's list has. */
 function listOf (missing: ServiceFiles['tables'], { tablesFolder, tablesFile, isListInline }: Project, database: string): string {
   const includes = missing.map(({ file }) => `- "!include ${relative(join(tablesFile, '..'), join(tablesFolder, file))}"\n`)
   if (!isListInline) return includes.join('')

@@ -47,7 +47,7 @@ async function checkClock ({ parsed }: FastifyInstance, hasura: HasuraApi): Prom
   const { skewMs } = await hasura.graphql('{ __typename }')
   if (skewMs === undefined) return unknown('Hasura\'s answers have no date')
   const seconds = Math.ceil(Math.abs(skewMs) / 1000)
-  if (seconds <= 1 + parsed.HASURA_GRAPHQL_JWT_SECRET.allowedSkewSeconds) return ok('Hasura\'s differs from this machine\'s by less than the limit')
+  if (seconds <= 1 + parsed.HASURA_GRAPHQL_JWT_SECRET.allowedSkewSeconds) return ok('Hasura\'s is close enough to this machine\'s')
   return failed(`Hasura's is ${seconds} seconds ${skewMs > 0 ? 'ahead' : 'behind'}: synchronize both clocks`)
 }
 

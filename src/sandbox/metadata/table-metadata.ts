@@ -43,7 +43,7 @@ export const tableSchema = objectOf({
   delete_permissions: permissionsOf(permissions.delete)
 })
 
-/** A database of the metadata. Its `configuration` says how Hasura connects; the sandbox has one of its own for all. */
+/** A database of the metadata. Its `configuration` says how Hasura connects. The sandbox has one database for all. */
 export const databaseSchema = objectOf({
   name: z.string(), kind: z.literal('postgres'), configuration: json.default({}), tables: z.unknown()
 })

@@ -314,6 +314,18 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
   })
 })
 
+t.test('after a restart of the sandbox, the page shows the mails of the new one', slow, async (t) => {
+  const { hasuraUrl, device, close } = await start(t)
+  const page = await device(t)
+  await signIn(page, 'before@test.com')
+  await page.locator('.mail', { hasText: 'before@test.com' }).waitFor()
+  await close()
+  const { graphql } = await sandbox(t, { env: { ...tokenSecret, SANDBOX_PORT: new URL(hasuraUrl).port } })
+  await graphql('mutation { Signup(email: "after@test.com", password: "a-password") { id } }')
+  await page.locator('.mail', { hasText: 'after@test.com' }).waitFor()
+  t.equal(await page.locator('.mail').count(), 1)
+})
+
 t.test('with an admin secret of yours, the page never gets it, and shows users to an administrator who logs in', slow, async (t) => {
   const { hasuraUrl, device } = await start(t, { HASURA_GRAPHQL_ADMIN_SECRET: 'secret-of-mine' })
   const own = await fetch(`${hasuraUrl}/page/settings.json`, { headers: { origin: 'https://elsewhere.test' } })

@@ -1,12 +1,13 @@
 import { find, formatTime, make } from './dom.js'
 
 const pollingMs = 1000
-const shown = new Set()
+// The elements of the mails that are shown.
+const shown = new Map()
 
 /** Links of the text to more than the front page of the app, without the full stop after them. */
 function linksOf (text) {
   const links = (text.match(/https?:\/\/[^\s<>"]+/g) ?? []).map(link => link.replace(/[.,)]+$/, ''))
-  return [...new Set(links)].filter(link => new URL(link).pathname !== '/')
+  return [...new Set(links)].filter(link => URL.canParse(link) && new URL(link).pathname !== '/')
 }
 
 function linkTo (client, href) {
@@ -44,10 +45,17 @@ export function watchInbox (client) {
       find('#inbox-empty').textContent = 'The sandbox does not catch mails, because SMTP_URL is set.'
       return
     }
-    const mails = (await response.json()).filter(({ id }) => !shown.has(id))
-    for (const mail of mails) {
-      shown.add(mail.id)
-      list.prepend(showMail(client, mail))
+    // After a restart of the sandbox, the ids start again.
+    const mails = new Map((await response.json()).map(mail => [`${mail.id} ${mail.date}`, mail]))
+    for (const [key, mail] of mails) {
+      if (shown.has(key)) continue
+      shown.set(key, showMail(client, mail))
+      list.prepend(shown.get(key))
+    }
+    for (const key of shown.keys()) {
+      if (mails.has(key)) continue
+      shown.get(key).remove()
+      shown.delete(key)
     }
     find('#inbox-empty').hidden = shown.size > 0
     find('#inbox-count').textContent = shown.size || ''

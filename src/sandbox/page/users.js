@@ -40,6 +40,6 @@ export async function showUsers ({ callers, show }) {
       ...user.disabled_at ? [' ', make('b', { className: 'badge bad' }, 'disabled')] : []],
     rolesOf(user),
     formatTime(user.last_login_at),
-    [user.disabled_at ? setDisabled(user, 'Enable', null) : setDisabled(user, 'Disable', new Date().toISOString())]
+    [user.disabled_at ? setDisabled(user, 'Enable', null) : setDisabled(user, 'Disable', 'now()')]
   ])))
 }

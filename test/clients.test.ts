@@ -27,11 +27,22 @@ function write (t: Test, hasuraUrl: string): string {
   const folder = mkdtempSync(resolve('build/clients-'))
   t.teardown(() => { rmSync(folder, { recursive: true }) })
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['typed.ts'] }))
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['typed.ts', 'app.ts'] }))
+  writeFileSync(join(folder, 'app.ts'), typedApp)
   const commands = follow(t, folder, page.replaceAll('http://127.0.0.1:8080', hasuraUrl))
   t.strictSame(commands, ['npx graphql-codegen\n'])
   return folder
 }
+
+/** How a typed app may call the typed example. */
+const typedApp = `import { createTypedClient } from './typed.js'
+  const values = new Map<string, string>()
+  const storage = {
+    getItem: (key: string) => values.get(key) ?? null,
+    setItem: (key: string, value: string) => { values.set(key, value) },
+    removeItem: (key: string) => { values.delete(key) }
+  }
+  createTypedClient({ storage, onChange: ({ isOwn, session_id }) => [isOwn, session_id?.length] })`
 
 /** Generates and compiles what the typed example needs. */
 async function compile (folder: string): Promise<void> {
@@ -162,6 +173,38 @@ t.test('the examples of docs/clients.md', async (t) => {
       t.equal((await run(process.execPath, [file])).stdout, email, name)
       t.strictSame(seen, ['Login', 'user with a bad token', 'Refresh', 'user with a good token'], name)
     }
+  })
+
+  t.test('with Apollo Client, the first query after a reload refreshes and succeeds', { skip: skipSlow }, async (t) => {
+    const folder = write(t, hasuraUrl)
+    await clientsOf(hasuraUrl).signup('reload@test.com')
+    writeFileSync(join(folder, 'reload.js'), `${prelude('reload@test.com')}
+      import { createApollo } from './apollo.js'
+      import { createClient } from './client.js'
+      import { gql } from '@apollo/client'
+      const endpoint = '${hasuraUrl}/v1/graphql'
+      await createClient({ endpoint }).login(email, password)
+      const { apollo } = createApollo({ endpoint })
+      const { data } = await apollo.query({ query: gql('{ user { email } }') })
+      process.stdout.write(data.user[0].email, () => process.exit())`)
+    t.equal((await run(process.execPath, [join(folder, 'reload.js')])).stdout, 'reload@test.com')
+  })
+
+  t.test('clients with a storage each share no session', async (t) => {
+    const folder = write(t, hasuraUrl)
+    await clientsOf(hasuraUrl).signup('alone@test.com')
+    writeFileSync(join(folder, 'alone.js'), `${prelude('alone@test.com')}
+      import { createClient } from './client.js'
+      const endpoint = '${hasuraUrl}/v1/graphql'
+      // The change of another client would come before it: messages keep their order.
+      const own = { getItem: () => null, setItem: () => {}, removeItem: () => {} }
+      const tokens = []
+      const other = createClient({ endpoint, storage: own, onChange: () => { tokens.push('of another client') } })
+      const last = new Promise((resolve) => { new BroadcastChannel('hasura-session').onmessage = resolve })
+      await createClient({ endpoint }).login(email, password)
+      await last
+      process.stdout.write(String([await other.accessToken(), ...tokens]), () => process.exit())`)
+    t.equal((await run(process.execPath, [join(folder, 'alone.js')])).stdout, '')
   })
 
   t.test('a subscription continues over a refresh and loses nothing, and the log-out closes it', async (t) => {

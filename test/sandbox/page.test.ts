@@ -76,7 +76,7 @@ async function nextToken (page: Page, token: string): Promise<string> {
 const slow = { skip: skipBrowser }
 
 t.test('the page at /', { skip: noBrowser }, async (t) => {
-  const { hasuraUrl, browser, device } = await start(t)
+  const { hasuraUrl, browser, device, graphql } = await start(t)
 
   t.test('a new user sees the token, their row and requests that work when they are pasted', async (t) => {
     const page = await device(t)
@@ -107,7 +107,7 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     await press(page.getByRole('button', { name: 'As anonymous' }))
     await page.locator('#rows').getByText('The sandbox does not answer').waitFor()
     t.equal(await page.locator('#rows-answer').textContent(), '')
-    await page.evaluate(`localStorage.setItem('session', '{"session_id":"x","refresh_token":"x"}')`)
+    await page.evaluate(`localStorage.setItem('hasura-session', '{"session_id":"x","refresh_token":"x"}')`)
     await page.reload()
     await page.locator('#page-output').getByText('The sandbox does not answer').waitFor()
     await page.getByRole('button', { name: 'Log in' }).waitFor()
@@ -150,7 +150,7 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     await arrival
     await press(second.getByRole('button', { name: 'Refresh now' }))
     // A later request for the same lock is refused, so that of the second tab was, too.
-    t.equal(await second.evaluate('navigator.locks.request("session", { ifAvailable: true }, lock => lock === null)'), true)
+    t.equal(await second.evaluate('navigator.locks.request("hasura-session", { ifAvailable: true }, lock => lock === null)'), true)
     return { first, second, token, held, nextArrival: async () => once(arrivals, 'refresh') }
   }
 
@@ -183,6 +183,34 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     t.not(await nextToken(page, token), token)
   })
 
+  t.test('a refresh whose answer is lost is repeated within the grace', slow, async (t) => {
+    const page = await openDevice(t, browser, hasuraUrl, { hasClock: true })
+    await signIn(page, 'lost@test.com')
+    const token = await tokenOf(page)
+    const stored = 'JSON.parse(localStorage.getItem("hasura-session")).refresh_token'
+    const refreshToken = await page.evaluate(stored)
+    const { errors } = await graphql(
+      'mutation { update_user_session(where: { user: { email: { _eq: "lost@test.com" } } }, _set: { refreshed_at: "2020-01-01" }) { affected_rows } }',
+      { headers: { 'x-hasura-admin-secret': adminSecret } }
+    )
+    t.equal(errors, undefined)
+    let refreshes = 0
+    const answers = new EventEmitter()
+    const lost = once(answers, 'lost')
+    await page.route('**/v1/graphql', async (route) => {
+      if (route.request().postData()?.includes('Refresh(') !== true || ++refreshes > 1) return route.continue()
+      await route.fetch()
+      answers.emit('lost')
+    })
+    await press(page.getByRole('button', { name: 'Refresh now' }))
+    await lost
+    await page.clock.runFor(15_000)
+    await page.locator('#token').getByText('The sandbox does not answer').waitFor()
+    await page.clock.runFor(10_000)
+    t.not(await nextToken(page, token), token)
+    t.not(await page.evaluate(stored), refreshToken)
+  })
+
   t.test('an expired token is replaced once for all requests, and they are repeated', slow, async (t) => {
     const page = await device(t)
     await signIn(page, 'late@test.com')
@@ -210,6 +238,24 @@ t.test('the page at /', { skip: noBrowser }, async (t) => {
     })`)
     t.match(tokens, [/^eyJ/, tokens[0]])
     t.equal(refreshes, 2)
+  })
+
+  t.test('a request is not repeated for another user who has logged in meanwhile', slow, async (t) => {
+    const page = await device(t)
+    await page.route('**/v1/graphql', async (route) => {
+      if (route.request().postData()?.includes('{ user { email } }') !== true) return route.continue()
+      await page.evaluate('client.signup("second@test.com", "a-password")')
+      const headers = route.request().headers()
+      await route.continue({ headers: { ...headers, authorization: `${headers['authorization']}x` } })
+    })
+    t.equal(await page.evaluate(`(async () => {
+      const { createClient } = await import('/page/client.js')
+      const values = {}
+      const storage = { getItem: key => values[key] ?? null, setItem: (key, value) => { values[key] = value } }
+      globalThis.client = createClient({ storage })
+      await client.signup('first@test.com', 'a-password')
+      return client.request('{ user { email } }').then(({ user }) => user[0].email, error => error.code)
+    })()`), 'invalid-jwt')
   })
 
   t.test('a session that another device ends is over at the next refresh', slow, async (t) => {

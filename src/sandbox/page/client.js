@@ -1,30 +1,34 @@
+// Names the entry in the storage, the channel and the lock.
+const name = 'hasura-session'
 const tokens = 'token expires_in refresh_token session_id'
 const maxDelay = 2 ** 31 - 1
 const sleep = milliseconds => new Promise((resolve) => { setTimeout(resolve, milliseconds) })
 
 /**
- * A client of Hasura that keeps its user signed in. All tabs of a browser share one session.
+ * A client of Hasura that keeps its user signed in. All tabs of a browser share one session, in `localStorage`.
+ * A client with another storage shares nothing: use one in a mobile app, or for each request on a server.
  *
- * @param endpoint - the URL of Hasura's GraphQL API
- * @param storage - keeps the refresh token between visits; all tabs see it
- * @param onChange - called when the user signs in or out, and after each refresh, in any tab
+ * @param {object} [options]
+ * @param {string} [options.endpoint] - the URL of Hasura's GraphQL API
+ * @param {Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>} [options.storage] - keeps the refresh token
+ * @param {(change: { isOwn: boolean, session_id?: string }) => void} [options.onChange] - called when the user signs
+ *   in or out, and after each refresh. `isOwn` is false if that was in another tab. Without `session_id`, nobody is
+ *   signed in.
  */
 export function createClient ({ endpoint = '/v1/graphql', storage = localStorage, onChange = () => {} } = {}) {
-  const channel = new BroadcastChannel('session')
-  // { token, expiresAt }, only in memory.
+  const channel = storage === globalThis.localStorage ? new BroadcastChannel(name) : undefined
+  // { token, expiresAt, session_id }, only in memory.
   let access
   let timer
   let refreshing
   let onMessage = () => {}
 
   // { session_id, refresh_token }; the token is null if an HttpOnly cookie holds it.
-  const session = () => JSON.parse(storage.getItem('session'))
+  const session = () => JSON.parse(storage.getItem(name))
 
   function refreshIn (milliseconds) {
     clearTimeout(timer)
-    // A refresh that fails is repeated: only `invalid-refresh-token` ends the session.
-    const refreshOrRetry = () => refresh().catch(() => { if (access) refreshIn(10_000) })
-    timer = setTimeout(refreshOrRetry, Math.min(milliseconds, maxDelay))
+    timer = setTimeout(() => refresh().catch(() => {}), Math.min(milliseconds, maxDelay))
   }
 
   function use (newAccess, isOwn) {
@@ -32,35 +36,37 @@ export function createClient ({ endpoint = '/v1/graphql', storage = localStorage
     clearTimeout(timer)
     // When a tenth of its lifetime is left. All tabs do this, and one of them sends the request.
     if (access) refreshIn((access.expiresAt - Date.now()) * 0.9)
-    onChange({ isOwn })
+    // The session's id is not read from the storage: a message may arrive before the change of the storage does.
+    onChange({ isOwn, session_id: access?.session_id })
   }
 
   // Another tab has signed in or out, or has refreshed.
-  channel.onmessage = ({ data }) => {
-    use(data, false)
-    onMessage()
+  if (channel) {
+    channel.onmessage = ({ data }) => {
+      use(data, false)
+      onMessage()
+    }
   }
 
   function keep ({ token, expires_in, refresh_token, session_id }) {
-    storage.setItem('session', JSON.stringify({ session_id, refresh_token }))
+    storage.setItem(name, JSON.stringify({ session_id, refresh_token }))
     // By the clock of this device, which may differ from the server's.
-    use({ token, expiresAt: Date.now() + expires_in * 1000 }, true)
-    channel.postMessage(access)
+    use({ token, expiresAt: Date.now() + expires_in * 1000, session_id }, true)
+    channel?.postMessage(access)
   }
 
   function forget () {
-    storage.removeItem('session')
+    storage.removeItem(name)
     use(undefined, true)
-    channel.postMessage(undefined)
+    channel?.postMessage(undefined)
   }
 
   /** Sends one request. Without a token it has no Authorization header: Hasura refuses a stale one, even for Login. */
-  async function send (query, variables, token, headers) {
+  async function send (query, variables, { token, headers, timeoutMs = 60_000 } = {}) {
     const response = await fetch(endpoint, {
       method: 'POST',
       credentials: 'include',
-      // A request that never ends would block every later refresh.
-      signal: AbortSignal.timeout(60_000),
+      signal: AbortSignal.timeout(timeoutMs),
       headers: { 'content-type': 'application/json', ...headers, ...token && { authorization: `Bearer ${token}` } },
       body: JSON.stringify({ query, variables })
     })
@@ -77,7 +83,9 @@ export function createClient ({ endpoint = '/v1/graphql', storage = localStorage
     try {
       const { Refresh } = await send(
         `mutation ($refresh_token: String) { Refresh(refresh_token: $refresh_token) { ${tokens} } }`,
-        { refresh_token: used.refresh_token }
+        { refresh_token: used.refresh_token },
+        // After a lost answer, the next try must come within REFRESH_GRACE_SECONDS. A later one ends the session.
+        { timeoutMs: 15_000 }
       )
       // An answer without a refresh token means: keep the one that you have.
       if (isCurrent()) keep({ ...Refresh, refresh_token: Refresh.refresh_token ?? used.refresh_token })
@@ -95,8 +103,8 @@ export function createClient ({ endpoint = '/v1/graphql', storage = localStorage
       if (lock) await exchange()
       return lock !== null
     }
-    const locks = globalThis.navigator?.locks
-    const isDone = await (locks ? locks.request('session', { ifAvailable: true }, exchangeIfFirst) : exchangeIfFirst(true))
+    const locks = channel && globalThis.navigator?.locks
+    const isDone = await (locks ? locks.request(name, { ifAvailable: true }, exchangeIfFirst) : exchangeIfFirst(true))
     if (isDone) return
     await Promise.race([message, sleep(10_000)])
     // The other tab has failed, was closed, or is suspended.
@@ -105,10 +113,14 @@ export function createClient ({ endpoint = '/v1/graphql', storage = localStorage
 
   /**
    * Gets a new access token, once for all requests and all tabs. Over plain HTTP a browser has no locks: two tabs may
-   * refresh at once, and get the same refresh token.
+   * refresh at once, and get the same refresh token. If it fails, it is repeated in 10 seconds: only
+   * `invalid-refresh-token` ends the session.
    */
   function refresh () {
-    refreshing ??= exchangeOnce().finally(() => { refreshing = undefined })
+    refreshing ??= exchangeOnce().catch((error) => {
+      if (session()) refreshIn(10_000)
+      throw error
+    }).finally(() => { refreshing = undefined })
     return refreshing
   }
 
@@ -120,14 +132,17 @@ export function createClient ({ endpoint = '/v1/graphql', storage = localStorage
 
   /** Runs an operation. Throws Hasura's first error, with its `code`. */
   async function request (query, variables, headers) {
-    const token = await accessToken()
+    await accessToken()
+    const used = access
     try {
-      return await send(query, variables, token, headers)
+      return await send(query, variables, { token: used?.token, headers })
     } catch (error) {
       // The token has expired, or its session has ended. Nothing has run, so it is safe to repeat.
-      if (!token || !['invalid-jwt', 'not-authenticated'].includes(error.code)) throw error
-      if (access?.token === token) await refresh()
-      return send(query, variables, access?.token, headers)
+      if (!used || !['invalid-jwt', 'not-authenticated'].includes(error.code)) throw error
+      if (access === used) await refresh()
+      // Another user may have logged in meanwhile, and must not run what this one sent.
+      if (access?.session_id !== used.session_id) throw error
+      return send(query, variables, { token: access.token, headers })
     }
   }
 

@@ -15,8 +15,9 @@ export async function run (output, action) {
     output.textContent = message ?? ''
   } catch (error) {
     output.className = 'error'
-    // `fetch` throws a TypeError if there is no answer.
-    const message = error instanceof TypeError ? `The sandbox does not answer: ${error.message}` : error.message
+    // `fetch` throws one of these if there is no answer.
+    const isUnanswered = error instanceof TypeError || error.name === 'TimeoutError'
+    const message = isUnanswered ? `The sandbox does not answer: ${error.message}` : error.message
     output.textContent = typeof error.code === 'string' ? `${message} (${error.code})` : message
   }
 }

@@ -12,8 +12,10 @@ import t from 'tap'
 import { compiled, v8Options } from './process.ts'
 
 const timesFile = 'build/test-times.json'
-/** They run for more than half a minute, so they start first where no earlier run has left its times. */
-const long = ['check', 'adapting', 'sessions/races', 'bench', 'cli/doctor/doctor', 'sandbox/page'].map(name => `test/${name}.test.ts`)
+/** They run for long, so they start first where no earlier run has left its times. */
+const long = [
+  'check', 'adapting', 'sessions/races', 'mail/races', 'bench', 'cli/doctor/doctor', 'sandbox/page', 'sandbox/project', 'walkthrough'
+].map(name => `test/${name}.test.ts`)
 
 function testsIn (path: string): string[] {
   if (!statSync(path).isDirectory()) return [normalize(path)]

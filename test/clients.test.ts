@@ -76,7 +76,7 @@ async function spoilingProxy (t: Test, hasuraUrl: string) {
   return { endpoint: `${url}/v1/graphql`, seen }
 }
 
-/** What each driver starts with. */
+/** The first lines of each program that uses an example. */
 const prelude = (email: string): string => `const values = new Map()
   globalThis.localStorage = {
     getItem: key => values.get(key) ?? null,
@@ -107,8 +107,8 @@ const drivers = {
 }
 
 /**
- * A process that logs in and subscribes to its own row with the example. It takes its access token for valid for an
- * hour, and does not wait before it connects again.
+ * Starts a process that logs in and subscribes to its own row with the example. It believes that its access token is
+ * valid for an hour, and connects again without a wait.
  */
 async function subscribe (t: Test, hasuraUrl: string, url: string, email: string) {
   const { asAdmin, signup } = clientsOf(hasuraUrl)
@@ -123,7 +123,7 @@ async function subscribe (t: Test, hasuraUrl: string, url: string, email: string
       const body = await (await send(...request)).text()
       return new Response(body.replace(/"expires_in":\\d+/, '"expires_in":3600'))
     }
-    // Node.js 20 has none.
+    // Node.js 20 has no WebSocket.
     globalThis.WebSocket = WebSocket
     Math.random = () => 0
     const render = ({ data }) => console.log(data.user[0].email_verified_at)
@@ -190,13 +190,13 @@ t.test('the examples of docs/clients.md', async (t) => {
     t.equal((await run(process.execPath, [join(folder, 'reload.js')])).stdout, 'reload@test.com')
   })
 
-  t.test('clients with a storage each share no session', async (t) => {
+  t.test('clients with storages of their own share no session', async (t) => {
     const folder = write(t, hasuraUrl)
     await clientsOf(hasuraUrl).signup('alone@test.com')
     writeFileSync(join(folder, 'alone.js'), `${prelude('alone@test.com')}
       import { createClient } from './client.js'
       const endpoint = '${hasuraUrl}/v1/graphql'
-      // The change of another client would come before it: messages keep their order.
+      // Messages keep their order: a message to the other client would arrive before this one.
       const own = { getItem: () => null, setItem: () => {}, removeItem: () => {} }
       const tokens = []
       const other = createClient({ endpoint, storage: own, onChange: () => { tokens.push('of another client') } })

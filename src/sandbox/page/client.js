@@ -34,9 +34,9 @@ export function createClient ({ endpoint = '/v1/graphql', storage = localStorage
   function use (newAccess, isOwn) {
     access = newAccess
     clearTimeout(timer)
-    // When a tenth of its lifetime is left. All tabs do this, and one of them sends the request.
+    // Refreshes when a tenth of the lifetime is left. All tabs try to, and one of them sends the request.
     if (access) refreshIn((access.expiresAt - Date.now()) * 0.9)
-    // The session's id is not read from the storage: a message may arrive before the change of the storage does.
+    // The storage may still have the previous session: a message can arrive before the change of the storage.
     onChange({ isOwn, session_id: access?.session_id })
   }
 
@@ -61,7 +61,7 @@ export function createClient ({ endpoint = '/v1/graphql', storage = localStorage
     channel?.postMessage(undefined)
   }
 
-  /** Sends one request. Without a token it has no Authorization header: Hasura refuses a stale one, even for Login. */
+  /** Sends one request. Without a token it has no Authorization header: an expired one makes even Login fail. */
   async function send (query, variables, { token, headers, timeoutMs = 60_000 } = {}) {
     const response = await fetch(endpoint, {
       method: 'POST',
@@ -113,7 +113,7 @@ export function createClient ({ endpoint = '/v1/graphql', storage = localStorage
 
   /**
    * Gets a new access token, once for all requests and all tabs. Over plain HTTP a browser has no locks: two tabs may
-   * refresh at once, and get the same refresh token. If it fails, it is repeated in 10 seconds: only
+   * refresh at once, and get the same refresh token. A refresh that fails is repeated after 10 seconds: only
    * `invalid-refresh-token` ends the session.
    */
   function refresh () {
@@ -140,7 +140,7 @@ export function createClient ({ endpoint = '/v1/graphql', storage = localStorage
       // The token has expired, or its session has ended. Nothing has run, so it is safe to repeat.
       if (!used || !['invalid-jwt', 'not-authenticated'].includes(error.code)) throw error
       if (access === used) await refresh()
-      // Another user may have logged in meanwhile, and must not run what this one sent.
+      // Another user may have logged in meanwhile, and must not repeat this user's request.
       if (access?.session_id !== used.session_id) throw error
       return send(query, variables, { token: access.token, headers })
     }

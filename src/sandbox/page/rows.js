@@ -44,7 +44,7 @@ export async function showRows ({ callers }) {
   find('#fetch').textContent = asFetch(headers)
   const answer = find('#rows-answer')
   const { data, errors } = await call(headers, query).catch((error) => {
-    // What it shows may be rows of another caller.
+    // The previous answer may show rows of another caller.
     answer.textContent = ''
     throw error
   })

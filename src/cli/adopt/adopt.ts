@@ -30,13 +30,17 @@ const options = {
 } as const
 
 /** The forms of names, by the last word of the option. Hasura allows no HASURA_GRAPHQL_ variables in headers. */
-const forms = { role: /^[A-Za-z_][\w-]*$/, schema: /^[a-z_][a-z0-9_]*$/, variable: /^(?!HASURA_GRAPHQL_)[A-Za-z_]\w*$/ }
+const forms: Array<[end: string, form: RegExp, inWords: string]> = [
+  ['role', /^[A-Za-z_][\w-]*$/, 'letters, digits, _ and -, and no digit or - at its start'],
+  ['schema', /^[a-z_][a-z0-9_]*$/, 'lower-case letters, digits and _, and no digit at its start'],
+  ['variable', /^(?!HASURA_GRAPHQL_)[A-Za-z_]\w*$/, 'letters, digits and _, and no digit or HASURA_GRAPHQL_ at its start']
+]
 
 /** Checks the names. Most of them go into YAML and SQL unchanged. */
 function checkNames (names: Names): void {
   for (const [option, name] of Object.entries(names)) {
-    const [, form] = Object.entries(forms).find(([end]) => option.endsWith(end)) ?? []
-    if (form?.test(name) === false) throw new Error(`--${option} must have the form ${form.source}`)
+    const [, form, inWords] = forms.find(([end]) => option.endsWith(end)) ?? []
+    if (form?.test(name) === false) throw new Error(`--${option} must have only ${String(inWords)}`)
   }
   const roles = [names['unauthorized-role'], names['user-role'], names['unverified-role'], 'admin']
   if (new Set(roles).size < roles.length) throw new Error('The roles must differ from each other, and from admin')

@@ -58,7 +58,9 @@ export function planAdoption (
   for (const [name, sql] of source.migrations) change(join(migrations, name), () => sql)
   const missing = source.tables.filter(({ name }) => findTable(project, names, name) === undefined)
   for (const { name, file, text } of source.tables) {
-    merge(findTable(project, names, name)?.file ?? join(tablesFolder, file), text)
+    const own = findTable(project, names, name)?.file
+    // A table in the list itself is one of the problems.
+    if (own !== tablesFile) merge(own ?? join(tablesFolder, file), text)
   }
   if (missing.length > 0) merge(tablesFile, listOf(missing, project, names.database))
   merge(join(metadata, 'actions.yaml'), source.actions)

@@ -199,7 +199,7 @@ t.test('if Redis stops and starts again under load, every attempt is answered an
   t.strictSame([...new Set(load.outcomes)], [200])
 })
 
-t.test('on SIGTERM under load every accepted request is answered', async (t) => {
+t.test('on SIGTERM under load every accepted request is answered', { skip: skipSlow }, async (t) => {
   let [asked, isHolding] = [0, false]
   const held: Array<() => void> = []
   const hasura = await serverOf(t, (request, response) => {

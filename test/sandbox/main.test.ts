@@ -73,7 +73,7 @@ t.test('an unusable database prints one line without the password', { skip: noSe
   t.equal(await ended, 1)
 })
 
-t.test('settings of the environment are used and never printed', async (t) => {
+t.test('settings of the environment are used and never printed', { skip: skipSlow }, async (t) => {
   const { child, printed, ended, errors } = run(t, {
     SANDBOX_DATA_DIR: dataFolder(t),
     HASURA_GRAPHQL_ADMIN_SECRET: 'secret-of-the-admin',

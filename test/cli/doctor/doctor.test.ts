@@ -19,6 +19,7 @@ import { sandbox } from '../../support/sandbox.ts'
 import type { SandboxOptions } from '../../support/sandbox.ts'
 import { serverOf, settings } from '../../support/service.ts'
 import { tokenSecret } from '../../support/sessions.ts'
+import { skipSlow } from '../../support/slow.ts'
 import { smtpServer } from '../../support/smtp-servers.ts'
 
 /** A running sandbox with sessions, mail and verified emails, and the settings of its service. */
@@ -283,7 +284,7 @@ t.test('a healthy deployment', async (t) => {
     }
   })
 
-  await t.test('the command prints a line for each check, and sets the exit code', async (t) => {
+  await t.test('the command prints a line for each check, and sets the exit code', { skip: skipSlow }, async (t) => {
     const run = async (changes: Environment, cwd = process.cwd()): Promise<[string, string, unknown]> => {
       const all = { ...env, ...changes } as Record<string, string>
       const { child, stderr } = start(t, all, cwd, [compiled('src/cli/doctor/main.ts')])
